@@ -1,0 +1,116 @@
+"""Make a bare machine ready: Java 17, the virtual environments, the two Delta jars. Called by `make setup`; a second call does nothing.
+
+Plain Python 3.11, no packages: it runs before any is installed. What it installs is pinned in requirements/ (versions and hashes) and
+infra/spark/delta_jars.sha256. A stamp in each environment holds the hash of what was installed, so that nothing is fetched twice.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+JAVA_PACKAGES = {"apt-get": "openjdk-17-jre-headless", "dnf": "java-17-openjdk-headless", "brew": "openjdk@17"}
+
+
+def stop(message: str) -> None:
+    sys.exit(f"setup: {message}")
+
+
+def run(*command: str | Path, **kwargs) -> None:
+    done = subprocess.run([str(c) for c in command], cwd=ROOT, **kwargs)
+    if done.returncode:
+        stop(f"`{' '.join(Path(str(c)).name if i == 0 else str(c) for i, c in enumerate(command))}` ended with {done.returncode}; its message stands above")
+
+
+def check_python() -> None:
+    if sys.version_info[:2] != (3, 11):
+        stop(f"Python is {sys.version.split()[0]}; needed: 3.11 (Airflow 3.3 and PySpark 4.2 are pinned for it). Install python3.11 and call make again.")
+
+
+def java_version() -> int | None:
+    """The major version of the Java that Spark would use: JAVA_HOME first, then the path."""
+    java = Path(os.environ["JAVA_HOME"], "bin", "java") if os.environ.get("JAVA_HOME") else shutil.which("java")
+    if not java or not Path(java).exists():
+        return None
+    text = subprocess.run([java, "-version"], capture_output=True, text=True).stderr
+    found = re.search(r'version "(\d+)', text)
+    return int(found[1]) if found else None
+
+
+def ensure_java() -> None:
+    version = java_version()
+    if version == 17:
+        return
+    if version is not None:
+        stop(f"Java is {version}; needed: 17 (Spark 4.2). Point JAVA_HOME to a Java 17 and call make again.")
+    for tool, package in JAVA_PACKAGES.items():
+        if shutil.which(tool) and (os.geteuid() == 0 or tool == "brew"):
+            print(f"setup: Java 17 is missing; installing {package} with {tool}", flush=True)
+            if tool == "apt-get":
+                run(tool, "update", "-qq")
+            run(tool, "install", "-y", package)
+            if java_version() == 17:
+                return
+    stop("Java 17 is missing and can't be installed from here; install a Java 17 runtime (Debian: openjdk-17-jre-headless) and call make again.")
+
+
+def digest(*files: Path) -> str:
+    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
+
+
+def ensure_environment(folder: str, lock: str, editable: bool) -> bool:
+    """Fill a virtual environment from its lock file; True if anything was done."""
+    venv, lock_file, stamp = ROOT / folder, ROOT / "requirements" / lock, ROOT / folder / ".installed"
+    parts = [lock_file, ROOT / "requirements" / "uv.txt", *([ROOT / "pyproject.toml"] if editable else [])]
+    wanted = digest(*parts)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return False
+    print(f"setup: {folder} from requirements/{lock} (a minute or two, once)", flush=True)
+    python = venv / "bin" / "python"
+    if not python.exists():
+        run(sys.executable, "-m", "venv", venv)
+    quiet = {"stdout": subprocess.DEVNULL}
+    run(python, "-m", "pip", "install", "-q", "--require-hashes", "-r", ROOT / "requirements" / "uv.txt", **quiet)
+    # uv itself is not in every lock: run a copy from outside the environment that `sync` empties
+    uv = venv / ".uv"
+    shutil.copy2(venv / "bin" / "uv", uv)
+    run(uv, "pip", "sync", "-q", "--require-hashes", "--python", python, lock_file)
+    if editable:
+        run(uv, "pip", "install", "-q", "--python", python, "--no-deps", "--no-build-isolation", "-e", ROOT)
+    uv.unlink()
+    stamp.write_text(wanted)
+    return True
+
+
+def ensure_jars() -> bool:
+    from_file = (ROOT / "infra" / "spark" / "delta_jars.sha256").read_text().split("\n")
+    jars = {name: sha for sha, name in (line.split() for line in from_file if line)}
+    place = next((ROOT / ".venv" / "lib").glob("python3*/site-packages/pyspark/jars"))
+    if all((place / name).exists() for name in jars):
+        return False
+    print("setup: the two Delta jars (10 MB, once)", flush=True)
+    run(ROOT / ".venv" / "bin" / "python", ROOT / "infra" / "spark" / "fetch_delta_jars.py", place)
+    return True
+
+
+def main() -> None:
+    arg = argparse.ArgumentParser(description=__doc__)
+    arg.add_argument("--airflow", action="store_true", help="also .venv-airflow (make test and the services need it)")
+    options = arg.parse_args()
+    check_python()
+    ensure_java()
+    done = ensure_environment(".venv", "lake.txt", editable=True)
+    done = ensure_jars() or done
+    if options.airflow:
+        done = ensure_environment(".venv-airflow", "airflow.txt", editable=False) or done
+    if done:
+        print("setup: ready", flush=True)
+
+
+if __name__ == "__main__":
+    main()

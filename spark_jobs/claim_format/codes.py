@@ -1,0 +1,20 @@
+"""Code structures of the receipts: check digits, kinds of receipt, who pays a line. Source: receipt-formats.md §5."""
+
+INSURER_PAYS = "1 2 3 E G 4 M N O P Q V W X Y 9".split()  # 負担区分 that include medical insurance (別表21)
+SUSPECTED_MODIFIER = "8002"  # 修飾語 の疑い
+BENEFICIARY_CLASS = {  # last digit of レセプト種別 (別表5)
+    **dict.fromkeys("12", "本人"),
+    **dict.fromkeys("34", "未就学"),
+    **dict.fromkeys("56", "家族"),
+    **dict.fromkeys("78", "高齢一般"),
+    **dict.fromkeys("90", "高齢7割"),
+}
+
+
+def check_digit(body: str) -> int:
+    """検証番号 of an insurer or institution number from its other digits: weights 2, 1 from the right, digits of the products added."""
+    total = 0
+    for place, digit in enumerate(reversed(body)):
+        product = int(digit) * (2 if place % 2 == 0 else 1)
+        total += product // 10 + product % 10
+    return (10 - total % 10) % 10

@@ -1,0 +1,199 @@
+"""The `lake` command: every step of the house, the same by hand, from make and from Airflow."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from spark_jobs.errors import ExitCode, LakeError
+from spark_jobs.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="""Receipts (レセプト) of many insurers → a lake → biosimilar shares and savings.
+
+A month, by hand: **deliver** → **ingest** → **build** → **publish**. `lake status` says what is there.
+Exit codes: 0 done · 2 wrong call · 3 input to be mended by its sender · 4 configuration · 5 something must come first · 6 lake in use.""",
+)
+masters_app = typer.Typer(no_args_is_help=True, help="Official lists: drugs, prices, biosimilars, NDB Open Data.")
+keys_app = typer.Typer(no_args_is_help=True, help="Each insurer's own key; without it nothing is ingested.")
+config_app = typer.Typer(no_args_is_help=True, help="Insurers and regions, as files.")
+app.add_typer(masters_app, name="masters")
+app.add_typer(keys_app, name="keys")
+app.add_typer(config_app, name="config")
+console = Console(stderr=True)
+
+InsurerOption = Annotated[str | None, typer.Option("--insurer", help="保険者番号, 8 digits (国保: 6)")]
+MonthOption = Annotated[int | None, typer.Option("--claim-month", help="請求年月, YYYYMM")]
+
+
+@contextmanager
+def lake(purpose: str) -> Iterator[tuple]:
+    """The lake, held, with its tables: (spark, settings)."""
+    from spark_jobs import session, tables
+
+    settings = Settings()
+    with session.hold_lake(settings, purpose):
+        spark = session.start(settings)
+        tables.create_all(spark)
+        yield spark, settings
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    console.print(f"[bold]{name}[/bold] …")
+    yield
+    console.print(f"[green]✓[/green] {name} [dim]{time.perf_counter() - start:.0f} s[/dim]")
+
+
+@app.command()
+def demo(
+    members: Annotated[int, typer.Option(help="members of the invented consortium (the smallest insurer never under 300)")] = 3000,
+    biologic_use: Annotated[float, typer.Option(help="multiplier of biologic use, so that a small demo has patients to show")] = 8.0,
+    seed: Annotated[int, typer.Option(help="same seed, same files")] = 1,
+    folder: Annotated[Path, typer.Option(help="where the invented files are written")] = Path("demo"),
+) -> None:
+    """The whole chain on invented receipts in the true formats: first report in about five minutes."""
+    from spark_jobs.demo import run
+
+    run(folder, members=members, biologic_use=biologic_use, seed=seed)
+
+
+@app.command()
+def synthesize(
+    folder: Annotated[Path, typer.Argument(help="FOLDER/inbox/<insurer>/… are the deliveries, FOLDER/truth/ what was planted")],
+    members: int = 3000,
+    biologic_use: float = 8.0,
+    first_service_month: int = 202410,
+    months: int = 24,
+    seed: int = 1,
+) -> None:
+    """Write the receipts of an invented consortium (config/insurers) in the real file formats."""
+    from spark_jobs.synthetic import consortium
+
+    with step("invent receipts"):
+        consortium.write(
+            Settings(), folder, members=members, biologic_use=biologic_use, first_service_month=first_service_month, months=months, seed=seed
+        )
+
+
+@app.command()
+def deliver(
+    path: Annotated[Path, typer.Argument(help="a receipt file, or a folder that is searched for them")],
+    insurer: Annotated[str, typer.Option("--insurer", help="保険者番号 of the depositor")],
+) -> None:
+    """Record files as delivered. Idempotent: the same content twice is one delivery. The files stay where they are."""
+    from spark_jobs.landing import delivery
+
+    with lake("deliver") as (spark, settings):
+        summary = delivery.deliver(spark, settings, path, insurer)
+        console.print(summary)
+        raise typer.Exit(ExitCode.BAD_INPUT if summary.rejected else ExitCode.OK)
+
+
+@app.command()
+def ingest(insurer: InsurerOption = None, claim_month: MonthOption = None) -> None:
+    """Deliveries → bronze → silver; only what is new."""
+    from spark_jobs import ingest as job
+
+    with lake("ingest") as (spark, settings), step("ingest"):
+        console.print(job.run(spark, settings, insurer_number=insurer, claim_month=claim_month))
+
+
+@masters_app.command("load")
+def masters_load(
+    kind: Annotated[str, typer.Argument(help="`shipped` (what this project carries), or `ndb-open-data`")],
+    path: Annotated[Path | None, typer.Argument(help="the file as downloaded, or a folder of them")] = None,
+) -> None:
+    """Load an official list as downloaded."""
+    from spark_jobs.masters import load
+
+    with lake("masters load") as (spark, settings), step(f"masters: {kind}"):
+        console.print(load.run(spark, settings, kind, path))
+
+
+@app.command()
+def build(select: Annotated[str | None, typer.Option(help="dbt selection; all by default")] = None) -> None:
+    """dbt build in this process: silver → marts, with all tests. Does nothing if nothing changed."""
+    from spark_jobs import build as job
+
+    with lake("build") as (spark, settings), step("build"):
+        console.print(job.run(spark, settings, select=select))
+
+
+@app.command()
+def publish(region: Annotated[str, typer.Option(help="a file of config/regions")] = "demo") -> None:
+    """Marts → PostgreSQL (a login per insurer) and the region's report."""
+    from spark_jobs.publish import publication
+
+    settings = Settings()
+    with step("publish"):
+        console.print(publication.run(settings, region))
+
+
+@app.command()
+def serve() -> None:
+    """Start the serving PostgreSQL and keep it until Ctrl-C; prints how to log in."""
+    from spark_jobs.publish import serving
+
+    serving.serve(Settings(), console)
+
+
+@app.command()
+def status() -> None:
+    """Insurer × month: what arrived, what is in, what was found."""
+    from spark_jobs.landing import status as job
+
+    with lake("status") as (spark, settings):
+        job.show(spark, settings, Console())
+
+
+@keys_app.command("create")
+def keys_create(insurer: InsurerOption = None) -> None:
+    """Make the missing keys of an insurer (all of config/insurers by default); never replaces one."""
+    from spark_jobs.identity import keys
+
+    for made in keys.create(Settings(), insurer):
+        console.print(f"made {made}")
+
+
+@config_app.command("check")
+def config_check() -> None:
+    """Read every file of config/; says file, found, expected."""
+    from spark_jobs import config
+
+    settings = Settings()
+    insurers, regions = config.insurers(settings), config.regions(settings)
+    console.print(f"config: {len(insurers)} insurers, {len(regions)} regions")
+
+
+def main() -> None:
+    """Entry point: one clear line for what is foreseen, an exit code for scripts."""
+    try:
+        app(standalone_mode=False)
+    except LakeError as error:
+        console.print(f"[red]lake:[/red] {error}", highlight=False)
+        sys.exit(error.code)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except Exception as error:
+        from click.exceptions import ClickException
+
+        if isinstance(error, ClickException):
+            error.show()
+            sys.exit(ExitCode.USAGE)
+        raise
+
+
+if __name__ == "__main__":
+    main()

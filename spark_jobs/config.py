@@ -1,0 +1,133 @@
+"""What changes without code: the files of `config/insurers` and `config/regions`, read and checked.
+
+An error names file, field, found, expected.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from spark_jobs.claim_format.codes import check_digit
+from spark_jobs.errors import ExitCode, LakeError
+from spark_jobs.settings import Settings
+
+
+def _insurer_number(value: str) -> str:
+    if not (value.isdigit() and len(value) in (6, 8)):
+        raise ValueError("8 digits (国保: 6)")
+    if check_digit(value[:-1]) != int(value[-1]):
+        raise ValueError(f"check digit {check_digit(value[:-1])} at the end")
+    return value
+
+
+def _month(value: int) -> int:
+    if not (190001 <= value <= 299912 and 1 <= value % 100 <= 12):
+        raise ValueError("a month such as 202604")
+    return value
+
+
+InsurerNumber = Annotated[str, AfterValidator(_insurer_number)]
+Month = Annotated[int, AfterValidator(_month)]
+InsurerKind = Literal["kenpo", "kyokai", "kyosai", "kokuho_city", "kokuho_union", "koiki"]
+
+
+class Insurer(BaseModel):
+    """One insurer (保険者)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    insurer_number: InsurerNumber
+    name_ja: str
+    short_name_ja: str
+    kind: InsurerKind
+    industry_ja: str | None = None
+    structure: Literal["single", "joint"] | None = None
+    prefecture_code: str = Field(pattern=r"^(0[1-9]|[1-3]\d|4[0-7])$")
+    member_count: int | None = Field(None, ge=1)
+    form: Literal["insurer", "claim"] = "insurer"
+    kinds: list[Literal["med", "dpc", "den", "pha", "nur"]] = Field(min_length=1)
+    start_claim_month: Month
+    mismatch: Literal["keep", "reject"] = "keep"
+    legal_basis: Literal["joint_use", "entrustment", "own"]
+    purposes: list[str] = Field(min_length=1)
+    retention_years: int = Field(ge=1)
+
+
+class Region(BaseModel):
+    """A place and the insurers taking part."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    region_key: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name_ja: str
+    place_level: Literal["nation", "prefecture"]
+    place_keys: list[str]
+    insurers: list[InsurerNumber] = Field(min_length=1)
+    ingredients: Literal["all"] | list[str] = "all"
+    is_synthetic: bool = False
+
+
+Model = TypeVar("Model", Insurer, Region)
+
+
+def _read(folder: Path, model: type[Model], key: str) -> dict[str, Model]:
+    files = sorted(folder.glob("*.yaml"))
+    if not files:
+        raise LakeError(str(folder), "no *.yaml file", "at least one", "Copy one of this project's config/.", ExitCode.BAD_CONFIG)
+    found: dict[str, Model] = {}
+    for file in files:
+        try:
+            entry = model.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        except (ValidationError, yaml.YAMLError) as error:
+            first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("yaml",), "input": "", "msg": str(error)}
+            place = ".".join(str(part) for part in first["loc"])
+            raise LakeError(
+                str(file), f"{place} is {first['input']!r}", first["msg"], "Correct it and run lake config check.", ExitCode.BAD_CONFIG
+            ) from None
+        name = getattr(entry, key)
+        if name != file.stem:
+            raise LakeError(str(file), f"{key} {name}", f"the file's name, {file.stem}", "Rename one of the two.", ExitCode.BAD_CONFIG)
+        found[name] = entry
+    return found
+
+
+@cache
+def insurers(settings: Settings) -> dict[str, Insurer]:
+    """All insurers, by number."""
+    return _read(settings.config / "insurers", Insurer, "insurer_number")
+
+
+@cache
+def regions(settings: Settings) -> dict[str, Region]:
+    """All regions, by key; each insurer named in one has its own file."""
+    known, found = insurers(settings), _read(settings.config / "regions", Region, "region_key")
+    for region in found.values():
+        for number in region.insurers:
+            if number not in known:
+                raise LakeError(
+                    f"config/regions/{region.region_key}.yaml", f"insurer {number}", f"a file config/insurers/{number}.yaml",
+                    "Add the file or take the insurer out.", ExitCode.BAD_CONFIG,
+                )  # fmt: skip
+    return found
+
+
+def insurer(settings: Settings, number: str) -> Insurer:
+    """One insurer; a clear error for an unknown depositor."""
+    known = insurers(settings)
+    if number not in known:
+        raise LakeError(
+            f"--insurer {number}", "an unknown depositor", f"one of the {len(known)} in {settings.config / 'insurers'}",
+            f"Add {settings.config / 'insurers' / number}.yaml or correct the number.", ExitCode.BAD_CONFIG,
+        )  # fmt: skip
+    return known[number]
+
+
+def region(settings: Settings, key: str) -> Region:
+    """One region; a clear error for an unknown one."""
+    known = regions(settings)
+    if key not in known:
+        raise LakeError(f"--region {key}", "no such region", " or ".join(known), f"Add {settings.config / 'regions' / key}.yaml.", ExitCode.BAD_CONFIG)
+    return known[key]

@@ -1,0 +1,133 @@
+"""The one Spark session of an embedded lake, and the lock that says who holds it.
+
+Only what also exists on Spark Connect is used by the jobs (DataFrames and SQL), so that the same code runs against a lake server.
+"""
+
+import atexit
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from spark_jobs.errors import ExitCode, LakeError
+from spark_jobs.settings import Settings
+
+PYSPARK_VERSION = "4.2.0"
+JAVA_VERSION = 17
+DELTA_JAR = "delta-spark_4.2_2.13-4.4.0.jar"
+LOG4J = Path(__file__).resolve().parent / "log4j2.properties"
+
+
+def check_environment() -> None:
+    """Stop at once, with one line, on a wrong Python, Java or PySpark, or without the Delta jars."""
+    import importlib.metadata
+    import importlib.util
+    import shutil
+
+    def wrong(what: str, found: str, expected: str, action: str = "Run make setup.") -> LakeError:
+        return LakeError(what, f"found {found}", expected, action, ExitCode.NOT_READY)
+
+    if sys.version_info[:2] != (3, 11):
+        raise wrong("Python", sys.version.split()[0], "3.11")
+    if (pyspark := importlib.metadata.version("pyspark")) != PYSPARK_VERSION:
+        raise wrong("PySpark", pyspark, f"{PYSPARK_VERSION} (a newer one breaks Delta)")
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or spec.origin is None or not (Path(spec.origin).parent / "jars" / DELTA_JAR).exists():
+        raise wrong("Delta", "no jar", DELTA_JAR)
+    java = Path(os.environ["JAVA_HOME"], "bin", "java") if os.environ.get("JAVA_HOME") else shutil.which("java")
+    if not java or not Path(java).exists():
+        raise wrong("Java", "none", str(JAVA_VERSION), "Install a Java 17 runtime or set JAVA_HOME.")
+    text = subprocess.run([str(java), "-version"], capture_output=True, text=True).stderr
+    match = re.search(r'version "(\d+)', text)
+    if not match or int(match[1]) != JAVA_VERSION:
+        raise wrong("Java", match[1] if match else "unknown", str(JAVA_VERSION), "Set JAVA_HOME to a Java 17.")
+
+
+@contextmanager
+def hold_lake(settings: Settings, purpose: str) -> Iterator[None]:
+    """One process at a time: waits `wait_seconds`, then leaves with the holder's name."""
+    settings.home_path.mkdir(parents=True, exist_ok=True)
+    holder = settings.home_path / "lock.json"
+    lock = FileLock(settings.home_path / "lake.lock")
+    try:
+        lock.acquire(timeout=settings.wait_seconds)
+    except Timeout:
+        held = json.loads(holder.read_text()) if holder.exists() else {}
+        raise LakeError(
+            str(settings.home_path),
+            f"held by `lake {held.get('purpose', '?')}`, process {held.get('process', '?')}",
+            "a free lake (embedded mode: one process at a time)",
+            "Wait for it to end, or raise LAKE_WAIT_SECONDS.",
+            ExitCode.BUSY,
+        ) from None
+    try:
+        holder.write_text(json.dumps({"purpose": purpose, "process": os.getpid()}))
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def start(settings: Settings):
+    """A Spark session on the lake's own catalog (Derby under the lake folder); the running one if there is one."""
+    from pyspark.sql import SparkSession
+
+    if running := SparkSession.getActiveSession():
+        return running
+    check_environment()
+    logs = settings.home_path / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    logging.getLogger("SQLQueryContextLogger").disabled = True
+    cores = settings.cores or (psutil.cpu_count() or 2)
+    derby = settings.home_path / "catalog"
+    java_options = " ".join(
+        (
+            f"-Dlog4j2.configurationFile=file:{LOG4J}",
+            f"-Dlake.log.dir={logs}",
+            f"-Dderby.system.home={derby}",
+            f"-Dderby.stream.error.file={logs / 'derby.log'}",
+            "-XX:+UseParallelGC",
+            "-Xss8m",
+            "--add-modules=jdk.incubator.vector",
+        )
+    )
+    conf = {
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.catalogImplementation": "hive",
+        "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={derby}/metastore;create=true",
+        "spark.sql.warehouse.dir": str(settings.warehouse),
+        "spark.driver.memory": f"{settings.driver_memory_gib}g",
+        "spark.driver.extraJavaOptions": java_options,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "Asia/Tokyo",
+        "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
+        "spark.sql.files.openCostInBytes": "65536",  # many small receipt files: few tasks
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.sql.legacy.javaCharsets": "true",  # windows-31j
+        "spark.sql.legacy.codingErrorAction": "true",  # a broken byte becomes U+FFFD, which goes to quarantine
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+    }
+    if settings.event_log:
+        settings.event_log.mkdir(parents=True, exist_ok=True)
+        conf |= {"spark.eventLog.enabled": "true", "spark.eventLog.dir": settings.event_log.resolve().as_uri()}
+    builder = SparkSession.builder.master(f"local[{cores}]").appName("lake")
+    for key, value in conf.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    atexit.register(spark.stop)
+    return spark

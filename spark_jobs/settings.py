@@ -1,0 +1,46 @@
+"""Where things are and how much of the machine they may use.
+
+Precedence: a command's option, then an environment variable `LAKE_…`, then a line in `.env`, then the default below.
+No default for a secret: keys and passwords are files in `secrets`, made by `lake keys create` and at the first start of the serving store.
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="LAKE_", env_file=".env", extra="ignore", frozen=True)
+
+    home: Path = Field(Path(".lake"), description="the lake folder: tables, catalog, serving store, reports, logs")
+    config: Path = Field(Path("config"), description="insurers, regions (this project's are the demo consortium's)")
+    secrets: Path = Field(Path(".lake-secrets"), description="keys and passwords, mode 700, never under home")
+    inbox: Path = Field(Path("inbox"), description="where insurers drop deliveries: inbox/<insurer_number>/…; read by Airflow")
+    cores: int = Field(0, ge=0, description="cores for embedded Spark; 0 = all")
+    driver_memory_gib: int = Field(3, ge=1, description="heap of embedded Spark, GiB")
+    shuffle_partitions: int = Field(4, ge=1, description="raise with data: about 200 MB each")
+    wait_seconds: int = Field(30, ge=0, description="how long to wait for another process that holds the lake")
+    event_log: Path | None = Field(None, description="folder for Spark's event log; none by default")
+
+    @cached_property
+    def home_path(self) -> Path:
+        return self.home.expanduser().resolve()
+
+    @cached_property
+    def warehouse(self) -> Path:
+        return self.home_path / "warehouse"
+
+    @cached_property
+    def secrets_path(self) -> Path:
+        return self.secrets.expanduser().resolve()
+
+    @cached_property
+    def reports(self) -> Path:
+        return self.home_path / "reports"
+
+    def table_path(self, table: str) -> Path:
+        """Folder of `schema.table`, as readers outside Spark open it."""
+        schema, name = table.split(".")
+        return self.warehouse / f"{schema}.db" / name

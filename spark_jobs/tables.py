@@ -1,0 +1,471 @@
+"""Every table that `spark_jobs` writes, declared once: columns, types, comments (Japanese term first), key, partitioning.
+
+dbt owns `marts` and what leads to it; nothing here declares those. Decimals for money and quantities, never floats. Months are `YYYYMM`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+QUANTITY = "decimal(18,5)"
+MONEY = "decimal(18,4)"
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """`schema.name`; `key` is unique (tests hold it); `partition_by` at most one column."""
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    partition_by: tuple[str, ...] = ()
+
+    @cached_property
+    def column_names(self) -> list[str]:
+        return [c.name for c in self.columns]
+
+    @property
+    def ddl(self) -> str:
+        """`CREATE TABLE IF NOT EXISTS …`, with comments; safe to run at each start."""
+        columns = ",\n  ".join(f"{c.name} {c.type} comment '{c.comment}'" for c in self.columns)
+        partition = f"\npartitioned by ({', '.join(self.partition_by)})" if self.partition_by else ""
+        return f"create table if not exists {self.name} (\n  {columns}\n) using delta{partition}\ncomment '{self.comment}'"
+
+    def shaped(self, frame: "DataFrame") -> "DataFrame":
+        """The frame with exactly this table's columns, in order, cast to its types: the contract of what is written."""
+        from pyspark.sql import functions as f
+
+        return frame.select(*(f.col(c.name).cast(c.type).alias(c.name) for c in self.columns))
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    """One column a line: name, type, comment, split at ` | `."""
+    rows = (line.split("|", 2) for line in text.strip().splitlines())
+    return tuple(Column(name.strip(), type_.strip(), comment.strip()) for name, type_, comment in rows)
+
+
+FILE = "file_sha256 | string | ファイルのハッシュ値: SHA-256 of the delivered file, as received"
+DEPOSITOR = "insurer_number | string | 提出した保険者: depositor, who may see the file"
+
+DELIVERY = Table(
+    "landing.delivery",
+    "受領の記録: one row per event of a delivered file; append-only, the latest event of a file is its state",
+    _columns(f"""
+{DEPOSITOR}
+{FILE}
+event_no | int | 1 = received, counts up within one file of one depositor
+state | string | received, bronze, silver, rejected, superseded, withdrawn
+file_name | string | ファイル名: name as delivered
+file_path | string | where its owner keeps it (outside the lake)
+file_bytes | bigint | size in bytes
+claim_form | string | insurer (レセ電コード情報ファイル) or claim (請求ファイル), recognised from content
+claim_kind | string | med, dpc, den, pha, nur, recognised from content
+claim_month | int | 請求年月: claim month of the first provider record, YYYYMM
+receipt_count | bigint | receipts found (with state bronze or later)
+line_count | bigint | lines of the file, quarantined ones included (with state bronze or later)
+quarantine_count | bigint | lines in quarantine (with state bronze or later)
+mismatch_rule | string | keep or reject: what to do with claims of another insurer than the depositor
+detail | string | reason of a rejection, in words
+recorded_at | timestamp | when the event was recorded (operations only; no figure reads it)
+"""),
+    key=("insurer_number", "file_sha256", "event_no"),
+)
+
+DELIVERY_FINDING = Table(
+    "landing.delivery_finding",
+    "点検結果: one row per finding on a delivered file: what was found, what was expected, what to do",
+    _columns(f"""
+{DEPOSITOR}
+{FILE}
+severity | string | stop (lines or the file were kept out) or tell (taken in, but look at it)
+rule | string | name of the rule, as in docs/data_quality.md
+line_no | int | physical line, 1-based; null for the whole file
+receipt_seq | int | receipt in the file, 1-based; null for the whole file
+found | string | what was found, never a person''s data
+expected | string | what was expected
+action | string | what to do
+"""),
+    key=("insurer_number", "file_sha256", "rule", "line_no", "receipt_seq"),
+)
+
+CLAIM_LINE = Table(
+    "bronze.claim_line",
+    "レセプトの行: one row per line of a delivered file, as sent, with sensitive fields replaced (claim_format/privacy.csv)",
+    _columns(f"""
+{DEPOSITOR}
+{FILE}
+claim_form | string | insurer or claim
+claim_kind | string | med, dpc, den, pha, nur
+claim_month | int | 請求年月 of the delivery, YYYYMM
+line_no | int | physical line, 1-based
+receipt_seq | int | receipt in the file, 1-based; 0 = before the first receipt or the file''s end
+record_type | string | レコード識別情報: IR, RE, HO …
+line | string | the line; pseudonyms stand where names and numbers stood
+key_version | int | version of the key that made the pseudonyms
+"""),
+    key=("insurer_number", "file_sha256", "line_no"),
+    partition_by=("insurer_number",),
+)
+
+QUARANTINE_LINE = Table(
+    "bronze.quarantine_line",
+    "隔離した行: one row per line that can not be read; its content sealed to its owner",
+    _columns(f"""
+{DEPOSITOR}
+{FILE}
+claim_month | int | 請求年月 of the delivery, YYYYMM; 0 if unknown
+line_no | int | physical line, 1-based
+receipt_seq | int | receipt in the file, 1-based; 0 = outside a receipt
+rule | string | rule broken: field_count, bad_byte, cut_receipt, unknown_record …
+detail | string | found and expected, never a person''s data
+sealed_line | binary | the line as sent (bytes), sealed to the owner''s public key (age); null where no key was given
+"""),
+    key=("insurer_number", "file_sha256", "line_no"),
+    partition_by=("insurer_number",),
+)
+
+CLAIM_ID = """
+claim_key | string | レセプトの鍵: hash of insurer, facility, kind, receipt type, service month, person, prescriber, admission date, ordinal
+insurer_number | string | 保険者番号: insurer of the claim, from HO; null = public payers only
+claim_month | int | 請求年月: claim month of the delivery, YYYYMM
+service_month | int | 診療年月: month of treatment, YYYYMM
+claim_kind | string | med, dpc, den, pha, nur
+"""
+
+CLAIM = Table(
+    "silver.claim",
+    "レセプト: one row per claim and state of knowledge, corrections of the review body (JY) applied",
+    _columns(f"""{CLAIM_ID.strip()}
+claim_form | string | insurer or claim
+setting | string | 入院・入院外: inpatient or outpatient
+receipt_type | string | レセプト種別: 4 digits
+beneficiary_class | string | 本人, 家族, 未就学, 高齢一般, 高齢7割; empty for public payers only
+facility_code | string | 医療機関・薬局コード: 10 digits, prefecture 2 + fee table 1 + number 7
+prescriber_facility_code | string | 処方医療機関: 10 digits; of 調剤 only
+person_id1 | string | ID1: pseudonym of insurer, symbol, number, birth date, sex; null without HO
+person_id2_kana | string | ID2: pseudonym of kana name, birth date, sex
+person_id2_kanji | string | ID2: pseudonym of name, birth date, sex
+workplace_id | string | 記号: pseudonym of the insured symbol, the workplace
+branch_no | string | 枝番: 2 digits, where SN gives it
+key_version | int | version of the key that made the pseudonyms
+sex | string | 男女区分: 1 male, 2 female
+birth_month | int | 生年月: YYYYMM
+age | int | 年齢: completed years at the end of the service month
+benefit_rate | int | 給付割合: percent
+special_notes | string | 特記事項: up to five codes of 2, as given
+copay_amount_yen | decimal(18,0) | 負担金額 of the medical insurance, yen
+copay_class | string | 一部負担金区分 of RE
+copay_info_class | string | 窓口負担額区分 of MF
+treatment_days | int | 診療実日数; for 調剤 処方箋受付回数
+admission_date | date | 入院年月日
+points_billed | decimal(18,0) | 請求点数: total as billed (HO; KO where there is no HO)
+points_decided | decimal(18,0) | 決定点数: total after the first review (JY); later 再審査 and 過誤 not in it
+points_of_lines | decimal(18,0) | Σ points × times of the decided lines, 97 left out (identities 1, 2, 8)
+state | string | billed (as sent) or corrected (JY applied)
+is_public_payer_only | boolean | 公費単独: no medical insurance
+depositor_number | string | 提出した保険者: insurer that delivered the file
+{FILE}
+receipt_seq | int | receipt in the file, 1-based
+known_from_claim_month | int | first claim month at which this state was known
+known_to_claim_month | int | last claim month at which it was known; 999912 = still
+"""),
+    key=("claim_key", "known_from_claim_month"),
+    partition_by=("insurer_number",),
+)
+
+CLAIM_DRUG = Table(
+    "silver.claim_drug",
+    "医薬品: one row per drug line of a claim, corrections applied",
+    _columns(f"""{CLAIM_ID.strip()}
+line_no | int | physical line in the file, 1-based
+drug_code | string | 医薬品コード: 9 digits
+quantity_claim_unit | {QUANTITY} | 使用量 in the unit of the drug code; 医科 使用量 × 回数, 調剤 使用量 × Σ 調剤数量; null where the line has none
+setting | string | 入院・入院外: inpatient or outpatient
+bundle_kind | string | 包括: none, dpc, dialysis, inpatient_fee, unknown
+treatment_class | string | 診療識別, carried forward; null for 調剤
+burden_class | string | 負担区分: who pays the line
+is_paid_by_insurer | boolean | the 負担区分 includes medical insurance
+first_use_date | date | first day of use; null where the form does not give it
+facility_code | string | 医療機関・薬局コード: 10 digits
+prescriber_facility_code | string | 処方医療機関: 10 digits; of 調剤 only
+person_id1 | string | ID1
+sex | string | 男女区分
+age | int | 年齢 at the end of the service month
+{FILE}
+"""),
+    key=("claim_key", "line_no"),
+    partition_by=("insurer_number",),
+)
+
+CLAIM_DIAGNOSIS = Table(
+    "silver.claim_diagnosis",
+    "傷病名: one row per diagnosis of a claim",
+    _columns(f"""{CLAIM_ID.strip()}
+line_no | int | physical line in the file, 1-based
+disease_code | string | 傷病名コード: 7 digits, 0000999 = not coded
+modifier_codes | string | 修飾語コード: up to 20 codes of 4
+start_date | date | 診療開始日
+outcome | string | 転帰区分
+is_main | boolean | 主傷病
+is_suspected | boolean | 疑い: modifier 8002, or an uncoded name that ends so
+{FILE}
+"""),
+    key=("claim_key", "line_no"),
+    partition_by=("insurer_number",),
+)
+
+CLAIM_PAYER = Table(
+    "silver.claim_payer",
+    "負担者: one row per payer of a claim: the insurer (0) and public payers (1-4)",
+    _columns(f"""{CLAIM_ID.strip()}
+payer_order | int | 0 = medical insurance, 1-4 = 公費①-④
+payer_number | string | 保険者番号 or 公費負担者番号
+law_number | string | 法別番号: 2 digits; null for 国保 (6-digit numbers)
+treatment_days | int | 診療実日数 or 処方箋受付回数
+points_billed | decimal(18,0) | 請求点数
+points_decided | decimal(18,0) | 決定点数
+copay_amount_yen | decimal(18,0) | 負担金額, yen
+{FILE}
+"""),
+    key=("claim_key", "payer_order"),
+    partition_by=("insurer_number",),
+)
+
+PERSON = Table(
+    "silver.person",
+    "加入者 (仮名): one row per person_id1 of an insurer, as seen on receipts",
+    _columns("""
+insurer_number | string | 保険者番号
+person_id1 | string | ID1
+person_id2_kana | string | ID2 from kana name, of the latest claim that gives it
+person_id2_kanji | string | ID2 from name, of the latest claim that gives it
+workplace_id | string | pseudonym of 記号, of the latest claim
+sex | string | 男女区分
+birth_month | int | 生年月, YYYYMM
+beneficiary_class | string | 本人・家族 …, of the latest claim
+first_service_month | int | first 診療年月 seen
+last_service_month | int | last 診療年月 seen
+key_version | int | version of the key
+"""),
+    key=("insurer_number", "person_id1"),
+    partition_by=("insurer_number",),
+)
+
+FACILITY = Table(
+    "silver.facility",
+    "医療機関・薬局: one row per facility and validity, from receipts",
+    _columns("""
+facility_code | string | 10 digits: prefecture 2 + fee table 1 + number 7
+facility_name | string | 名称
+facility_address | string | 所在地, where given
+prefecture_code | string | 都道府県: 01-47
+fee_table | string | 点数表: 1 医科, 3 歯科, 4 調剤, 6 訪問看護
+valid_from_claim_month | int | first claim month under this name
+valid_to_claim_month | int | last claim month under this name; 999912 = still
+"""),
+    key=("facility_code", "valid_from_claim_month"),
+)
+
+SOURCE = """
+source | string | 出典: document
+source_date | date | date of the document
+"""
+
+DRUG = Table(
+    "masters.drug",
+    "医薬品マスター: one row per 9-digit drug code and validity",
+    _columns(f"""
+drug_code | string | 医薬品コード: 9 digits, the key on claims
+drug_name_ja | string | 医薬品名
+unit_ja | string | 単位 of the claim
+yakka_code_12 | string | 薬価基準収載医薬品コード: 12 digits, no product key
+yakko_class_3 | string | 薬効分類: 3 digits
+yakko_class_name_ja | string | 薬効分類名
+counts_for_addon | boolean | 後発品 = 1: counts for the generic-drug add-on
+valid_from | date | first day
+valid_to | date | last day; null = open
+{SOURCE.strip()}
+"""),
+    key=("drug_code", "valid_from"),
+)
+
+DRUG_PRICE = Table(
+    "masters.drug_price",
+    "薬価: one row per 9-digit drug code and validity, per claim unit",
+    _columns(f"""
+drug_code | string | 医薬品コード: 9 digits
+price_yen | {MONEY} | 薬価, yen per claim unit (not per 規格単位)
+valid_from | date | first day
+valid_to | date | last day; null = open
+is_assumed | boolean | true: price of another year carried over (FY2022 prices of other drugs)
+{SOURCE.strip()}
+"""),
+    key=("drug_code", "valid_from"),
+)
+
+BIOSIMILAR_INGREDIENT = Table(
+    "masters.biosimilar_ingredient",
+    "成分: one row per ingredient with biosimilars",
+    _columns(f"""
+ingredient_key | string | key of the ingredient
+ingredient_ja | string | 成分名
+reference_brand_ja | string | 先行バイオ医薬品: counted brand
+therapeutic_area_ja | string | 領域
+first_bs_listing_month | int | 初収載: month of the first BS or bioAG listing, YYYYMM; null = none
+is_in_kpi_denominator | boolean | counted among the ingredients of the national KPI from its first listing on
+{SOURCE.strip()}
+"""),
+    key=("ingredient_key",),
+)
+
+BIOSIMILAR_PRODUCT = Table(
+    "masters.biosimilar_product",
+    "バイオ医薬品の役割: one row per 9-digit drug code of a biosimilar ingredient and validity",
+    _columns(f"""
+drug_code | string | 医薬品コード: 9 digits
+yakka_code_12 | string | 薬価基準収載医薬品コード valid then
+ingredient_key | string | key of the ingredient
+product_role | string | REF 先行品, SAME 同一成分だが対象外, BS バイオ後続品, bioAG バイオAG
+product_name_ja | string | 品名
+claim_units_per_price_list_unit | {QUANTITY} | 1, but 28 for 回分 codes of teriparatide
+reference_drug_code | string | 対応する先行品: 9-digit code of the matched reference; null = none, not computable
+reference_units_per_unit | decimal(18,8) | how many claim units of the reference equal one claim unit of this product
+match_kind | string | same_strength_and_container, same_strength_other_container, per_unit_content
+valid_from | date | first day
+valid_to | date | last day claimable; null = open
+{SOURCE.strip()}
+"""),
+    key=("drug_code", "valid_from"),
+)
+
+GENERIC_CLASS = Table(
+    "masters.generic_class",
+    "後発医薬品に関する情報: one row per 12-digit code and validity",
+    _columns(f"""
+yakka_code_12 | string | 薬価基準収載医薬品コード
+availability_class | string | 1, 2, 3, ★, ☆; null = outside the ratio
+is_excluded_from_addon | boolean | 加算等の算定対象外
+is_counted_in_cutoff | boolean | カットオフ値の算出に用いる
+valid_from | date | first day
+valid_to | date | last day; null = open
+{SOURCE.strip()}
+"""),
+    key=("yakka_code_12", "valid_from"),
+)
+
+PREFECTURE = Table(
+    "masters.prefecture",
+    "都道府県: one row per prefecture",
+    _columns("""
+prefecture_code | string | 01-47 (JIS X 0401)
+prefecture_ja | string | 名称
+prefecture_short_ja | string | 略称, for tiles
+prefecture_en | string | English name
+tile_column | int | column on the tile map, 1 = west
+tile_row | int | row on the tile map, 1 = north
+"""),
+    key=("prefecture_code",),
+)
+
+STRUCTURAL_BREAK = Table(
+    "masters.structural_break",
+    "制度の変わり目: one row per dated event that bends a series",
+    _columns(f"""
+break_date | date | day of effect
+break_kind | string | price_revision, fee_revision, listing_rule, patient_payment …
+title_ja | string | 名称
+title_en | string | English title
+{SOURCE.strip()}
+"""),
+    key=("break_date", "title_en"),
+)
+
+NDB_QUANTITY = Table(
+    "masters.ndb_quantity",
+    "NDBオープンデータ: one row per round, route, setting, drug and cell (nation, prefecture or month), as published",
+    _columns("""
+fiscal_year | int | 年度 of treatment: round + 2013
+ndb_round | int | 第 n 回
+route | string | injection, oral, topical
+setting | string | inpatient, outpatient_in_hospital, outpatient_pharmacy
+cell_kind | string | total (総計), prefecture, month
+cell_key | string | all, 01-47 or YYYYMM
+drug_code | string | 医薬品コード: 9 digits
+drug_name_ja | string | 医薬品名 as published
+yakka_code_12 | string | 薬価基準収載医薬品コード
+quantity_claim_unit | decimal(24,5) | published quantity; null = hidden, never 0
+is_hidden | boolean | a dash stood in the cell
+hidden_below | int | threshold of the table: 400 or 1000
+source | string | file name
+"""),
+    key=("fiscal_year", "route", "setting", "cell_kind", "cell_key", "drug_code"),
+)
+
+INSURER = Table(
+    "masters.insurer",
+    "保険者: one row per insurer of config/insurers",
+    _columns("""
+insurer_number | string | 保険者番号
+insurer_name_ja | string | 名称
+insurer_short_ja | string | 略称, for charts
+insurer_kind | string | kenpo 健保組合, kyokai 協会けんぽ, kyosai 共済, kokuho_city 市町村国保, kokuho_union 国保組合, koiki 後期高齢者医療広域連合
+prefecture_code | string | 所在地の都道府県
+member_count | int | 加入者数, as configured; null = not given
+start_claim_month | int | first claim month expected, YYYYMM
+delivered_kinds | string | kinds of claims expected, comma between
+"""),
+    key=("insurer_number",),
+)
+
+REGION_INSURER = Table(
+    "masters.region_insurer",
+    "地域の参加保険者: one row per region and insurer taking part, of config/regions",
+    _columns("""
+region_key | string | key of the region
+region_ja | string | 名称
+insurer_number | string | 保険者番号
+"""),
+    key=("region_key", "insurer_number"),
+)
+
+BUILD_RUN = Table(
+    "ops.build_run",
+    "処理の記録: one row per build that ended well, with what it was built from",
+    _columns("""
+build_key | string | hash of the inputs: versions of the tables read, configuration, code of the models
+recorded_at | timestamp | when
+detail | string | models built, tests passed
+"""),
+    key=("build_key", "recorded_at"),
+)
+
+ALL = tuple(value for value in list(globals().values()) if isinstance(value, Table))
+BY_NAME = {table.name: table for table in ALL}
+SILVER_OF_FILE = (CLAIM_DRUG, CLAIM_DIAGNOSIS, CLAIM_PAYER, CLAIM)  # claim last: its rows say that the others are there
+
+
+def create_all(spark: "SparkSession") -> None:
+    """Create what is missing; nothing else changes."""
+    schemas = {t.name.split(".")[0] for t in ALL}
+    present = {
+        f"{schema}.{row.tableName}"
+        for schema in (r.namespace for r in spark.sql("show schemas").collect())
+        if schema in schemas
+        for row in spark.sql(f"show tables in {schema}").collect()
+    }
+    for schema in sorted(schemas):
+        spark.sql(f"create schema if not exists {schema}")
+    for table in ALL:
+        if table.name not in present:
+            spark.sql(table.ddl)
