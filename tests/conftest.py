@@ -1,0 +1,49 @@
+"""One Spark session for all tests, on a lake of its own in a temporary folder; each test that asks for `lake` finds it empty."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from spark_jobs.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT.parent / "shared" / "reference"
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The folder of downloaded facts; tests that need it skip where it is absent."""
+    if not REFERENCE.exists():
+        pytest.skip("../shared/reference is not here")
+    return REFERENCE
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    place = tmp_path_factory.mktemp("lake")
+    values = {"home": place / "home", "secrets": place / "secrets", "config": ROOT / "config", "inbox": place / "inbox"}
+    for name, path in values.items():
+        os.environ[f"LAKE_{name.upper()}"] = str(path)
+    return Settings(driver_memory_gib=2, event_log=place / "event_log")
+
+
+@pytest.fixture(scope="session")
+def spark(settings: Settings):
+    from spark_jobs import session, tables
+
+    running = session.start(settings)
+    tables.create_all(running)
+    return running
+
+
+@pytest.fixture
+def lake(spark, settings: Settings) -> Iterator[tuple]:
+    """(spark, settings) with every declared table empty, masters too."""
+    from spark_jobs import tables
+
+    for table in tables.ALL:
+        if not spark.table(table.name).isEmpty():
+            spark.sql(f"truncate table {table.name}")
+    yield spark, settings
