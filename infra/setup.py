@@ -24,12 +24,16 @@ def stop(message: str) -> None:
 def run(*command: str | Path, **kwargs) -> None:
     done = subprocess.run([str(c) for c in command], cwd=ROOT, **kwargs)
     if done.returncode:
-        stop(f"`{' '.join(Path(str(c)).name if i == 0 else str(c) for i, c in enumerate(command))}` ended with {done.returncode}; its message stands above")
+        stop(
+            f"`{' '.join(Path(str(c)).name if i == 0 else str(c) for i, c in enumerate(command))}` ended with {done.returncode}; its message stands above"
+        )
 
 
 def check_python() -> None:
     if sys.version_info[:2] != (3, 11):
-        stop(f"Python is {sys.version.split()[0]}; needed: 3.11 (Airflow 3.3 and PySpark 4.2 are pinned for it). Install python3.11 and call make again.")
+        stop(
+            f"Python is {sys.version.split()[0]}; needed: 3.11 (Airflow 3.3 and PySpark 4.2 are pinned for it). Install python3.11 and call make again."
+        )
 
 
 def java_version() -> int | None:
@@ -56,7 +60,9 @@ def ensure_java() -> None:
             run(tool, "install", "-y", package)
             if java_version() == 17:
                 return
-    stop("Java 17 is missing and can't be installed from here; install a Java 17 runtime (Debian: openjdk-17-jre-headless) and call make again.")
+    stop(
+        "Java 17 is missing and can't be installed from here; install a Java 17 runtime (Debian: openjdk-17-jre-headless) and call make again."
+    )
 
 
 def digest(*files: Path) -> str:
@@ -94,7 +100,11 @@ def ensure_jars() -> bool:
     if all((place / name).exists() for name in jars):
         return False
     print("setup: the two Delta jars (10 MB, once)", flush=True)
-    run(ROOT / ".venv" / "bin" / "python", ROOT / "infra" / "spark" / "fetch_delta_jars.py", place)
+    done = subprocess.run(
+        [ROOT / ".venv" / "bin" / "python", ROOT / "infra" / "spark" / "fetch_delta_jars.py", place], capture_output=True, text=True
+    )
+    if done.returncode:
+        stop(f"the Delta jars could not be fetched: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
     return True
 
 

@@ -1,7 +1,6 @@
 """The `lake` command: every step of the house, the same by hand, from make and from Airflow."""
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 from rich.console import Console
 
 from spark_jobs.errors import ExitCode, LakeError
+from spark_jobs.progress import console, step
 from spark_jobs.settings import Settings
 
 app = typer.Typer(
@@ -28,7 +28,6 @@ config_app = typer.Typer(no_args_is_help=True, help="Insurers and regions, as fi
 app.add_typer(masters_app, name="masters")
 app.add_typer(keys_app, name="keys")
 app.add_typer(config_app, name="config")
-console = Console(stderr=True)
 
 InsurerOption = Annotated[str | None, typer.Option("--insurer", help="保険者番号, 8 digits (国保: 6)")]
 MonthOption = Annotated[int | None, typer.Option("--claim-month", help="請求年月, YYYYMM")]
@@ -44,14 +43,6 @@ def lake(purpose: str) -> Iterator[tuple]:
         spark = session.start(settings)
         tables.create_all(spark)
         yield spark, settings
-
-
-@contextmanager
-def step(name: str) -> Iterator[None]:
-    start = time.perf_counter()
-    console.print(f"[bold]{name}[/bold] …")
-    yield
-    console.print(f"[green]✓[/green] {name} [dim]{time.perf_counter() - start:.0f} s[/dim]")
 
 
 @app.command()
@@ -81,7 +72,13 @@ def synthesize(
 
     with step("invent receipts"):
         consortium.write(
-            Settings(), folder, members=members, biologic_use=biologic_use, first_service_month=first_service_month, months=months, seed=seed
+            Settings(),
+            folder,
+            members=members,
+            biologic_use=biologic_use,
+            first_service_month=first_service_month,
+            months=months,
+            seed=seed,
         )
 
 

@@ -14,14 +14,26 @@ from pyspark.sql import SparkSession
 
 HERE = Path(__file__).resolve().parent
 # Spark ships what these would bring, in newer versions
-EXCLUDES = ",".join(
-    f"{group}:*"
-    for group in (
-        "org.apache.hadoop", "org.apache.parquet", "org.apache.logging.log4j", "org.apache.commons", "com.fasterxml.jackson.core",
-        "com.fasterxml.jackson.datatype", "io.unitycatalog", "org.roaringbitmap", "org.locationtech.jts", "commons-logging",
-        "javax.annotation", "org.slf4j",
+EXCLUDES = (
+    ",".join(
+        f"{group}:*"
+        for group in (
+            "org.apache.hadoop",
+            "org.apache.parquet",
+            "org.apache.logging.log4j",
+            "org.apache.commons",
+            "com.fasterxml.jackson.core",
+            "com.fasterxml.jackson.datatype",
+            "io.unitycatalog",
+            "org.roaringbitmap",
+            "org.locationtech.jts",
+            "commons-logging",
+            "javax.annotation",
+            "org.slf4j",
+        )
     )
-) + ",io.delta:delta-kernel-*"
+    + ",io.delta:delta-kernel-*"
+)
 
 
 def main(place: Path) -> None:
@@ -34,7 +46,9 @@ def main(place: Path) -> None:
             fetched = Path(ivy, "jars", f"io.delta_{name}")
             found = hashlib.sha256(fetched.read_bytes()).hexdigest()
             if found != sha:
-                sys.exit(f"{name}: sha256 is {found}; expected {sha} (infra/spark/delta_jars.sha256). Not installed; ask who changed the registry.")
+                sys.exit(
+                    f"{name}: sha256 is {found}; expected {sha} (infra/spark/delta_jars.sha256). Not installed; ask who changed the registry."
+                )
             shutil.copy2(fetched, place / f".{name}")
             os.replace(place / f".{name}", place / name)
 
