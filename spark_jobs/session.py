@@ -97,8 +97,7 @@ def start(settings: Settings):
             f"-Dderby.system.home={derby}",
             f"-Dderby.stream.error.file={logs / 'derby.log'}",
             "-XX:+UseParallelGC",
-            "-Xss8m",
-            "--add-modules=jdk.incubator.vector",
+            "-Xss8m",  # long plans of the wide claim records
         )
     )
     conf = {

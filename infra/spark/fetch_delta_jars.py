@@ -4,7 +4,6 @@ usage: fetch_delta_jars.py FOLDER. The jars and their sha256 stand in delta_jars
 """
 
 import hashlib
-import os
 import shutil
 import sys
 import tempfile
@@ -50,7 +49,7 @@ def main(place: Path) -> None:
                     f"{name}: sha256 is {found}; expected {sha} (infra/spark/delta_jars.sha256). Not installed; ask who changed the registry."
                 )
             shutil.copy2(fetched, place / f".{name}")
-            os.replace(place / f".{name}", place / name)
+            (place / f".{name}").replace(place / name)
 
 
 if __name__ == "__main__":
