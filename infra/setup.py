@@ -24,15 +24,14 @@ def stop(message: str) -> None:
 def run(*command: str | Path, **kwargs) -> None:
     done = subprocess.run([str(c) for c in command], cwd=ROOT, **kwargs)
     if done.returncode:
-        stop(
-            f"`{' '.join(Path(str(c)).name if i == 0 else str(c) for i, c in enumerate(command))}` ended with {done.returncode}; its message stands above"
-        )
+        stop(f"`{Path(str(command[0])).name} {' '.join(map(str, command[1:]))}` ended with {done.returncode}; see above")
 
 
 def check_python() -> None:
     if sys.version_info[:2] != (3, 11):
         stop(
-            f"Python is {sys.version.split()[0]}; needed: 3.11 (Airflow 3.3 and PySpark 4.2 are pinned for it). Install python3.11 and call make again."
+            f"Python is {sys.version.split()[0]}; needed: 3.11 (PySpark 4.2 and Airflow 3.3 are pinned for it). "
+            "Install python3.11 and call make again."
         )
 
 

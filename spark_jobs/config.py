@@ -129,5 +129,7 @@ def region(settings: Settings, key: str) -> Region:
     """One region; a clear error for an unknown one."""
     known = regions(settings)
     if key not in known:
-        raise LakeError(f"--region {key}", "no such region", " or ".join(known), f"Add {settings.config / 'regions' / key}.yaml.", ExitCode.BAD_CONFIG)
+        raise LakeError(
+            f"--region {key}", "no such region", " or ".join(known), f"Add {settings.config / 'regions' / key}.yaml.", ExitCode.BAD_CONFIG
+        )
     return known[key]
