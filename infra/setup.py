@@ -60,7 +60,7 @@ def ensure_java() -> None:
             if java_version() == 17:
                 return
     stop(
-        "Java 17 is missing and can't be installed from here; install a Java 17 runtime (Debian: openjdk-17-jre-headless) and call make again."
+        "Java 17 is missing; install a Java 17 runtime (Debian: openjdk-17-jre-headless) and call make again."
     )
 
 
@@ -71,8 +71,7 @@ def digest(*files: Path) -> str:
 def ensure_environment(folder: str, lock: str, editable: bool) -> bool:
     """Fill a virtual environment from its lock file; True if anything was done."""
     venv, lock_file, stamp = ROOT / folder, ROOT / "requirements" / lock, ROOT / folder / ".installed"
-    parts = [lock_file, ROOT / "requirements" / "uv.txt", *([ROOT / "pyproject.toml"] if editable else [])]
-    wanted = digest(*parts)
+    wanted = digest(lock_file, ROOT / "requirements" / "uv.txt")
     if stamp.exists() and stamp.read_text() == wanted:
         return False
     print(f"setup: {folder} from requirements/{lock} (a minute or two, once)", flush=True)

@@ -46,7 +46,7 @@ def main(place: Path) -> None:
             found = hashlib.sha256(fetched.read_bytes()).hexdigest()
             if found != sha:
                 sys.exit(
-                    f"{name}: sha256 is {found}; expected {sha} (infra/spark/delta_jars.sha256). Not installed; ask who changed the registry."
+                    f"{name}: sha256 is {found}; expected {sha} (infra/spark/delta_jars.sha256). Not installed."
                 )
             shutil.copy2(fetched, place / f".{name}")
             (place / f".{name}").replace(place / name)
