@@ -1,0 +1,60 @@
+"""config/ is read and checked; each fault names file, field, found, expected."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from spark_jobs import config
+from spark_jobs.errors import ExitCode, LakeError
+from spark_jobs.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+INSURER = "06139901"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Settings:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    return Settings(config=tmp_path / "config")
+
+
+def test_the_demo_consortium_has_eight_company_insurers_in_the_ratios_of_the_model(place: Settings):
+    members = sorted((i.member_count or 0) // 1000 for i in config.insurers(place).values())
+    assert members == [2, 4, 5, 6, 60, 148, 281, 322]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "start_claim_month: 202411",
+            "start_claim_month: 202613",
+            "start_claim_month is 202613; expected Value error, a month such as 202604",
+        ),
+        (f'"{INSURER}"', '"06139902"', "insurer_number is '06139902'; expected Value error, check digit 1 at the end"),
+        ("kind: kenpo", "kind: union", "kind is 'union'; expected Input should be 'kenpo'"),
+        ("retention_years: 5", "retention: 5", "retention"),
+    ],
+    ids=["month", "check digit", "kind", "unknown field"],
+)
+def test_a_fault_in_an_insurer_file_names_file_found_and_expected(place: Settings, old: str, new: str, message: str):
+    file = place.config / "insurers" / f"{INSURER}.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(LakeError) as error:
+        config.insurers(place)
+    assert str(file) in str(error.value) and message in str(error.value)
+    assert error.value.code == ExitCode.BAD_CONFIG
+
+
+def test_a_region_may_name_only_insurers_that_have_a_file(place: Settings):
+    (place.config / "insurers" / f"{INSURER}.yaml").unlink()
+    with pytest.raises(LakeError, match=f"insurer {INSURER}"):
+        config.regions(place)
+
+
+def test_an_unknown_depositor_is_told_what_to_do(place: Settings):
+    with pytest.raises(LakeError, match=r"an unknown depositor; expected one of the 8 .* Add .*99999999\.yaml"):
+        config.insurer(place, "99999999")
