@@ -1,0 +1,440 @@
+"""The marts once more, from the raw receipt files: plain Python, Decimals and Fractions. No Spark, no dbt, no code of the lake but the layouts.
+
+Slow and readable on purpose; it knows the documents (receipt-formats §§4, 6, 7, domain §§1, 2), not the SQL.
+"""
+
+import csv
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from functools import cache
+from itertools import product as every
+from pathlib import Path
+
+import yaml
+
+import spark_jobs
+from spark_jobs.claim_format import layouts
+
+SEEDS = Path(spark_jobs.__file__).parent / "masters" / "seeds"
+KIND_OF_FILE = {"_MED": "med", "_PHA": "pha"}
+BIOSIMILAR, REFERENCE = ("BS", "bioAG"), ("REF",)  # domain §1.1 rules 2 and 3: bioAG on the side of the BS, SAME nowhere
+PRICE_OF_2026 = date(2026, 4, 1)
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(9999, 12, 31)
+
+
+# Files -> receipts -> final lines (receipt-formats §§4.2-4.4)
+
+
+@dataclass(frozen=True)
+class Line:
+    data_id: int
+    row: int
+    branch: int
+    cells: tuple[str, ...]  # from the record identifier on
+
+    @property
+    def record(self) -> str:
+        return self.cells[0]
+
+
+def files(inbox: Path) -> list[tuple[Path, str]]:
+    """(file, kind) of every receipt file under the inbox."""
+    found = sorted(inbox.rglob("1*_RECODEINFO_*.CSV"))
+    return [(path, kind) for path in found for mark, kind in KIND_OF_FILE.items() if path.stem.endswith(mark)]
+
+
+def receipts(path: Path) -> Iterator[list[Line]]:
+    """Each receipt of an insurer-form file: an MN starts one."""
+    receipt: list[Line] = []
+    for text in path.read_bytes().replace(b"\x1a", b"").decode("cp932").splitlines():
+        data_id, row, branch, *cells = text.split(",")
+        if cells[0] == "MN" and receipt:
+            yield receipt
+            receipt = []
+        receipt.append(Line(int(data_id), int(row), int(branch or 0), tuple(cells)))
+    if receipt:
+        yield receipt
+
+
+def final_lines(receipt: list[Line]) -> list[Line]:
+    """The receipt after the first review: データ識別 1 with the JY of データ識別 2 applied (§4.4)."""
+    at = layouts.record("med", "JY").pos
+    by_place = {(line.row, line.branch): line for line in receipt}
+    places = [(line.row, line.branch) for line in receipt if line.data_id == 1]
+    for jy in receipt:
+        if jy.record != "JY" or jy.data_id != 2:
+            continue
+
+        def place(row: str, branch: str, cells: tuple[str, ...] = jy.cells) -> tuple[int, int] | None:
+            return (int(cells[at(row) - 1]), int(cells[at(branch) - 1] or 0)) if cells[at(row) - 1] else None
+
+        target, after = place("target_row_no", "target_branch_no"), place("after_row_no", "after_branch_no")
+        what = jy.cells[at("correction_class") - 1]
+        if (what in "23" and target not in places) or (what in "12" and after not in by_place):
+            continue  # points to a line that is not there: reported by the lake, the receipt goes on
+        if what == "2":
+            places[places.index(target)] = after
+        elif what == "3":
+            places.remove(target)
+        elif target in places:
+            places.insert(places.index(target) + 1, after)
+        else:
+            group = [i for i, p in enumerate(places) if by_place[p].record == by_place[after].record]
+            places.insert(group[-1] + 1 if group else len(places), after)
+    return [by_place[p] for p in places]
+
+
+# Receipts -> claims with amounts (§§5.3, 6, 7)
+
+
+@dataclass(frozen=True)
+class Drug:
+    code: str
+    quantity: Decimal | None  # in the unit of the claim; None: the line has no 使用量
+
+
+@dataclass(frozen=True)
+class Claim:
+    insurer_number: str
+    person: tuple[str, ...] | None
+    claim_kind: str
+    service_month: int
+    setting: str  # inpatient, outpatient_in_hospital, outpatient_pharmacy
+    facility: str
+    prescriber: str  # of 調剤 the hospital, else the facility itself
+    points_billed: int | None
+    points_decided: int | None
+    points_of_lines: int
+    drugs: tuple[Drug, ...]
+
+
+def normalised(text: str) -> str:
+    """One writing for one person: width, blanks, leading zeros."""
+    return re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).lstrip("0")
+
+
+def claims(inbox: Path) -> Iterator[Claim]:
+    """Every claim of every insurer-form file, decided state."""
+    for path, kind in files(inbox):
+        for receipt in receipts(path):
+            yield claim(receipt, kind)
+
+
+def claim(receipt: list[Line], kind: str) -> Claim:
+    def cell(line: Line, name: str) -> str:
+        return line.cells[layouts.record(kind, line.record).pos(name) - 1]
+
+    def points(lines: Iterable[Line]) -> int | None:
+        return next((int(cell(line, "total_points")) for record in ("HO", "KO") for line in lines if line.record == record), None)
+
+    lines = final_lines(receipt)
+    first: dict[str, Line] = {}
+    for line in lines:
+        first.setdefault(line.record, line)
+    head, provider, insurer = first["RE"], first["IR" if kind == "med" else "YK"], first.get("HO")
+    facility = "".join(cell(provider, name) for name in ("prefecture", "fee_table", "institution_code"))
+    prescriber = facility
+    if kind == "pha":
+        prescriber = "".join(cell(head, f"prescriber_{name}") for name in ("prefecture", "fee_table", "institution_code"))
+        setting = "outpatient_pharmacy"
+    else:
+        setting = "inpatient" if cell(head, "receipt_type")[-1] in "13579" else "outpatient_in_hospital"
+    person = None
+    if insurer:
+        written = [cell(insurer, n) for n in ("insurer_number", "insured_symbol", "insured_number")]
+        person = tuple(normalised(text) for text in [*written, cell(head, "birth_date"), cell(head, "sex")])
+    return Claim(
+        insurer_number=cell(insurer, "insurer_number").strip() if insurer else "",
+        person=person,
+        claim_kind=kind,
+        service_month=int(cell(head, "treatment_month")),
+        setting=setting,
+        facility=facility,
+        prescriber=prescriber,
+        points_billed=points([line for line in receipt if line.data_id == 1]),
+        points_decided=points(lines),
+        points_of_lines=(medical_points if kind == "med" else pharmacy_points)(lines, cell),
+        drugs=tuple((medical_drugs if kind == "med" else pharmacy_drugs)(lines, cell)),
+    )
+
+
+Cell = Callable[[Line, str], str]
+
+
+def medical_drugs(lines: list[Line], cell: Cell) -> Iterator[Drug]:
+    """医科: 使用量 × 回数 (§6.1)."""
+    for line in lines:
+        if line.record == "IY":
+            used = cell(line, "quantity")
+            yield Drug(cell(line, "drug_code"), Decimal(used) * Decimal(cell(line, "times")) if used else None)
+
+
+def groups(lines: list[Line]) -> Iterator[list[Line]]:
+    """調剤: each SH with its CZ and IY, up to the next SH, TK, KI or ST (§6.4)."""
+    group: list[Line] = []
+    for line in lines:
+        if line.record in ("SH", "TK", "KI", "ST"):
+            if group:
+                yield group
+            group = [line] if line.record == "SH" else []
+        elif group:
+            group.append(line)
+    if group:
+        yield group
+
+
+def pharmacy_drugs(lines: list[Line], cell: Cell) -> Iterator[Drug]:
+    """調剤: 使用量 × Σ 調剤数量 of the group (§6.4)."""
+    for group in groups(lines):
+        dispensed = sum(Decimal(cell(line, "dispensed_quantity")) for line in group if line.record == "CZ")
+        for line in group:
+            if line.record == "IY":
+                used = cell(line, "quantity")
+                yield Drug(cell(line, "drug_code"), Decimal(used) * dispensed if used else None)
+
+
+def medical_points(lines: list[Line], cell: Cell) -> int:
+    """Σ 点数 × 回数 over SI, IY, TO, 診療識別 (blank: as above, a CO can set it) other than 97 (identities 1 and 2)."""
+    total, treatment = 0, ""
+    for line in lines:
+        if line.record in ("SI", "IY", "TO", "CO"):
+            treatment = cell(line, "treatment_class") or treatment
+            if line.record != "CO" and treatment != "97":
+                total += int(cell(line, "points") or 0) * int(cell(line, "times") or 0)
+    return total
+
+
+def pharmacy_points(lines: list[Line], cell: Cell) -> int:
+    """Σ 薬剤調製料 + 薬剤料 + 加算料 of CZ + all points of KI (identity 8)."""
+    total = 0
+    for line in lines:
+        if line.record == "CZ":
+            names = ["dispensing_fee_points", "drug_points", *(f"addition_{n}_points" for n in range(1, 11))]
+        elif line.record == "KI":
+            names = [field.name_en for field in layouts.record("pha", "KI").fields if field.name_en.endswith("_points")]
+        else:
+            continue
+        total += sum(int(cell(line, name) or 0) for name in names)
+    return total
+
+
+# Products, prices, references, from the seeds (domain §§2.2-2.6, 2.9)
+
+
+@dataclass(frozen=True)
+class Product:
+    code: str
+    ingredient: str
+    role: str
+    units_per_price_list_unit: int  # 28: 回分 of teriparatide
+    prices: tuple[tuple[date, date, Decimal], ...]  # from, to, yen per claim unit
+    reference_prices: tuple[tuple[date, date, Decimal], ...]  # of the matched reference, yen per claim unit of the reference
+    reference_units: Decimal  # claim units of the reference that equal one of this product
+
+
+def seed(name: str) -> list[dict[str, str]]:
+    with (SEEDS / name).open(encoding="utf-8", newline="") as f:
+        return list(csv.DictReader(f))
+
+
+def day(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def price_list(row: dict[str, str]) -> Iterator[tuple[date, date, Decimal]]:
+    """Prices of one 12-digit code per 規格単位: the history up to 2026-03-31, then the price of 2026-08-13, else the last one while 経過措置 lasts."""
+    now, until = row["price_yen_2026_08_13"], day(row["transitional_until"])
+    history = [h for h in seed_history()[row["yakka_code_12"]]]
+    for h in history:
+        end = date(2026, 3, 31) if h["valid_to_basis"].startswith("still_listed") else day(h["valid_to"])
+        if h is history[-1] and until and not now and until > end:
+            end = until
+        yield day(h["valid_from"]), end, Decimal(h["price_yen"])
+    if now:
+        yield max(PRICE_OF_2026, day(row["nhi_listing_date"]) or PRICE_OF_2026), until or LAST_DAY, Decimal(now)
+
+
+@cache
+def seed_history() -> dict[str, list[dict[str, str]]]:
+    found = defaultdict(list)
+    for row in sorted(seed("biosimilar_price_history.csv"), key=lambda r: r["valid_from"]):
+        found[row["yakka_code_12"]].append(row)
+    return found
+
+
+def per_claim_unit(prices: Iterable[tuple[date, date, Decimal]], units: int) -> tuple[tuple[date, date, Decimal], ...]:
+    """Yen of a 規格単位 divided by the claim units in it, half-up to 0.1 yen, as the 医薬品マスター prints it."""
+    if units == 1:
+        return tuple(prices)
+    return tuple((start, end, (yen / units).quantize(Decimal("0.1"), ROUND_HALF_UP)) for start, end, yen in prices)
+
+
+def milligrams(row: dict[str, str]) -> Decimal:
+    """Content of one unit from 規格: the number before mg."""
+    found = re.search(r"([\d.]+)mg", unicodedata.normalize("NFKC", row["spec_ja"]))
+    assert found, row["spec_ja"]
+    return Decimal(found[1])
+
+
+@cache
+def products() -> dict[str, Product]:
+    """Every 9-digit code of the biosimilar ingredients."""
+    rows = [row for row in seed("biosimilar_products.csv")]
+    by_yakka = {row["yakka_code_12"]: row for row in rows}
+    of_code: dict[tuple[str, int], list[dict[str, str]]] = defaultdict(list)
+    for row in rows:
+        codes, factors = row["receipt_code_9"].split(";"), (row["receipt_units_per_price_list_unit"] or "1").split(";")
+        for code, factor in zip(codes, factors, strict=True):
+            if code:
+                of_code[code, int(factor)].append(row)
+    found = {}
+    for (code, factor), same_code in of_code.items():
+        row = same_code[-1]
+        reference = by_yakka.get(row["matched_reference_yakka_code_12"])
+        scaled = row["match_kind"] == "per_unit_content"
+        ratio = (milligrams(row) / milligrams(reference)).quantize(Decimal("1e-8"), ROUND_HALF_UP) if scaled and reference else Decimal(1)
+        found[code] = Product(
+            code,
+            row["ingredient_key"],
+            row["role"],
+            factor,
+            per_claim_unit((price for r in same_code for price in price_list(r)), factor),
+            per_claim_unit(price_list(reference), factor) if reference else (),
+            ratio,
+        )
+    return found
+
+
+def price_in(prices: tuple[tuple[date, date, Decimal], ...], month: int) -> Decimal | None:
+    """The price of the service month: the latest that was valid on a day of it."""
+    year, of_year = divmod(month, 100)
+    first, after = date(year, of_year, 1), date(year + of_year // 12, of_year % 12 + 1, 1)
+    valid = [(start, yen) for start, end, yen in prices if start < after and end >= first]
+    return max(valid)[1] if valid else None
+
+
+@cache
+def vintage(month: int) -> str:
+    """'YYYY-MM' of the latest price revision (薬価改定) in force in the service month."""
+    revisions = [row["date"] for row in seed("structural_breaks.csv") if row["kind"] == "price_revision"]
+    return max(r[:7] for r in revisions if int(r[:4] + r[5:7]) <= month)
+
+
+# Cells: population × place × ingredient × setting × period
+
+
+@dataclass(frozen=True)
+class Use:
+    """One drug line of a biosimilar ingredient's BS or reference."""
+
+    claim: Claim
+    product: Product
+    quantity: Fraction
+
+    @property
+    def is_biosimilar(self) -> bool:
+        return self.product.role in BIOSIMILAR
+
+
+def uses(found: Iterable[Claim]) -> Iterator[Use]:
+    known = products()
+    for c in found:
+        for drug in c.drugs:
+            product = known.get(drug.code)
+            if product and drug.quantity is not None and product.role in BIOSIMILAR + REFERENCE:
+                yield Use(c, product, Fraction(drug.quantity))
+
+
+def insurer_kinds(config: Path) -> dict[str, str]:
+    entries = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in (config / "insurers").glob("*.yaml"))
+    return {entry["insurer_number"]: entry["kind"] for entry in entries}
+
+
+def fiscal_year(month: int) -> int:
+    """年度: named by the year of its April."""
+    return month // 100 - (month % 100 < 4)
+
+
+COORDINATES = (
+    "population_kind", "population_key", "place_level", "place_key", "geography", "ingredient_key", "setting", "period_kind", "period"
+)  # fmt: skip
+
+
+def cells(use: Use, kinds: dict[str, str]) -> Iterator[tuple]:
+    """Every cell a use falls into, in the order of COORDINATES."""
+    c = use.claim
+    populations = [("all", "all"), ("insurer_kind", kinds[c.insurer_number]), ("insurer", c.insurer_number)]
+    places = [
+        (level, key, geography)
+        for geography, facility in (("facility_of_use", c.facility), ("prescriber", c.prescriber))
+        for level, key in (("nation", "all"), ("prefecture", facility[:2]))
+    ]
+    periods = [("month", c.service_month), ("fiscal_year", fiscal_year(c.service_month))]
+    for population, place, ingredient, setting, period in every(
+        populations, places, (use.product.ingredient, "all"), (c.setting, "all"), periods
+    ):
+        yield (*population, *place, ingredient, setting, *period)
+
+
+@dataclass
+class Share:
+    numerator: Fraction
+    denominator: Fraction
+    patient_count: int
+
+
+def shares(used: Iterable[Use], kinds: dict[str, str]) -> dict[tuple, Share]:
+    """fct_biosimilar_share: (cell…, convention) -> numerator, denominator, patients (domain §§1.1, 1.3)."""
+    bs: dict[tuple, Fraction] = defaultdict(Fraction)
+    both: dict[tuple, Fraction] = defaultdict(Fraction)
+    people_bs: dict[tuple, set] = defaultdict(set)
+    people: dict[tuple, set] = defaultdict(set)
+    for use in used:
+        price = price_in(use.product.prices, use.claim.service_month)
+        amounts = {"claims_units": use.quantity / use.product.units_per_price_list_unit}
+        if price is not None:
+            amounts["value"] = use.quantity * Fraction(price)
+        for cell in cells(use, kinds):
+            for convention, amount in amounts.items():
+                both[*cell, convention] += amount
+                bs[*cell, convention] += amount if use.is_biosimilar else 0
+            if use.claim.person:
+                people[cell].add(use.claim.person)
+                if use.is_biosimilar:
+                    people_bs[cell].add(use.claim.person)
+    found = {key: Share(bs[key], both[key], len(people[key[:-1]])) for key in both}
+    for cell, patients in people.items():
+        found[*cell, "patients"] = Share(Fraction(len(people_bs[cell])), Fraction(len(patients)), len(patients))
+    return found
+
+
+@dataclass
+class Saving:
+    quantity: Fraction = Fraction(0)
+    saving_yen: Fraction = Fraction(0)
+    uncomputable_quantity: Fraction = Fraction(0)
+
+
+def savings(used: Iterable[Use], kinds: dict[str, str]) -> dict[tuple, Saving]:
+    """fct_saving_realised: (cell…, price_vintage) -> BS quantity, yen against the matched reference of the month (domain §§1.4, 2.6)."""
+    found: dict[tuple, Saving] = defaultdict(Saving)
+    for use in used:
+        if not use.is_biosimilar:
+            continue
+        month = use.claim.service_month
+        price, reference = price_in(use.product.prices, month), price_in(use.product.reference_prices, month)
+        in_list_units = use.quantity / use.product.units_per_price_list_unit
+        for cell in cells(use, kinds):
+            row = found[*cell, vintage(month)]
+            if price is None or reference is None:
+                row.uncomputable_quantity += in_list_units
+            else:
+                row.quantity += in_list_units
+                row.saving_yen += use.quantity * (Fraction(reference) * Fraction(use.product.reference_units) - Fraction(price))
+    return found
