@@ -24,8 +24,8 @@ from spark_jobs.claim_format import layouts
 SEEDS = Path(spark_jobs.__file__).parent / "masters" / "seeds"
 KIND_OF_FILE = {"_MED": "med", "_PHA": "pha"}
 BIOSIMILAR, REFERENCE = ("BS", "bioAG"), ("REF",)  # domain §1.1 rules 2 and 3: bioAG on the side of the BS, SAME nowhere
-PRICE_OF_2026 = date(2026, 4, 1)
-FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(9999, 12, 31)
+LAST_OF_HISTORY, PRICE_OF_2026 = date(2026, 3, 31), date(2026, 4, 1)
+LAST_DAY = date(9999, 12, 31)
 
 
 # Files -> receipts -> final lines (receipt-formats §§4.2-4.4)
@@ -250,9 +250,9 @@ def day(text: str) -> date | None:
 def price_list(row: dict[str, str]) -> Iterator[tuple[date, date, Decimal]]:
     """Prices of one 12-digit code per 規格単位: the history up to 2026-03-31, then the price of 2026-08-13, else the last one while 経過措置 lasts."""
     now, until = row["price_yen_2026_08_13"], day(row["transitional_until"])
-    history = [h for h in seed_history()[row["yakka_code_12"]]]
+    history = seed_history()[row["yakka_code_12"]]
     for h in history:
-        end = date(2026, 3, 31) if h["valid_to_basis"].startswith("still_listed") else day(h["valid_to"])
+        end = day(h["valid_to"]) or LAST_OF_HISTORY
         if h is history[-1] and until and not now and until > end:
             end = until
         yield day(h["valid_from"]), end, Decimal(h["price_yen"])
@@ -285,7 +285,7 @@ def milligrams(row: dict[str, str]) -> Decimal:
 @cache
 def products() -> dict[str, Product]:
     """Every 9-digit code of the biosimilar ingredients."""
-    rows = [row for row in seed("biosimilar_products.csv")]
+    rows = seed("biosimilar_products.csv")
     by_yakka = {row["yakka_code_12"]: row for row in rows}
     of_code: dict[tuple[str, int], list[dict[str, str]]] = defaultdict(list)
     for row in rows:

@@ -1,0 +1,33 @@
+"""The search of the privacy tests finds what it is told to find, wherever and however it is written."""
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from search import Words, search
+
+WORDS = Words(["見本　花子", "ミホンハナコ", "３１４１５９", "M-0001"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp932"])
+@pytest.mark.parametrize("word", ["見本　花子", "見本花子", "ミホンハナコ", "３１４１５９", "314159", "M-0001"])
+def test_found_in_every_encoding(tmp_path: Path, word: str, encoding: str):
+    (tmp_path / "a.log").write_bytes(f"x,{word},y".encode(encoding))
+    assert word in search(tmp_path, WORDS)["a.log"]
+
+
+def test_found_inside_tables_and_compressed_files(tmp_path: Path):
+    table = pa.table({"a": [{"b": ["見本　花子"]}], "c": pa.array(["ミホンハナコ"]).dictionary_encode(), "d": [b"M-0001"]})
+    pq.write_table(table, tmp_path / "t.parquet", compression="zstd")
+    with pa.output_stream(tmp_path / "e.zstd", compression="zstd") as stream:
+        stream.write('{"name":"\\u898b\\u672c\\u3000\\u82b1\\u5b50"}'.encode())
+    (tmp_path / "g.gz").write_bytes(gzip.compress("見本 花子".encode()))
+    found = search(tmp_path, WORDS)
+    assert found == {"t.parquet": {"見本　花子", "ミホンハナコ", "M-0001"}, "e.zstd": {"見本　花子"}, "g.gz": {"見本 花子"}}
+
+
+def test_a_number_inside_a_longer_one_is_not_it(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("ab314159cd 3141592 XM-0001")
+    assert search(tmp_path, WORDS) == {}
