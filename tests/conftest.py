@@ -1,6 +1,8 @@
 """One Spark session for all tests, on a lake of its own in a temporary folder; each test that asks for `lake` finds it empty."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,3 +49,15 @@ def lake(spark, settings: Settings) -> Iterator[tuple]:
         if not spark.table(table.name).isEmpty():
             spark.sql(f"truncate table {table.name}")
     yield spark, settings
+
+
+@pytest.fixture(scope="session")
+def tiny_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole small lake, made once by tests/end_to_end/tiny_lake.py in a process of its own: inbox/, truth/, home/, secrets/, event_log/, steps.json."""
+    place = tmp_path_factory.mktemp("tiny")
+    values = {"home": place / "home", "secrets": place / "secrets", "config": ROOT / "config", "event_log": place / "event_log"}
+    env = os.environ | {f"LAKE_{name.upper()}": str(value) for name, value in values.items()} | {"LAKE_DRIVER_MEMORY_GIB": "2"}
+    done = subprocess.run([sys.executable, ROOT / "tests/end_to_end/tiny_lake.py", place], env=env, capture_output=True, text=True)
+    (place / "said.txt").write_text(done.stdout + done.stderr)
+    assert done.returncode == 0, done.stderr[-5000:]
+    return place

@@ -22,7 +22,7 @@ def test_found_inside_tables_and_compressed_files(tmp_path: Path):
     table = pa.table({"a": [{"b": ["見本　花子"]}], "c": pa.array(["ミホンハナコ"]).dictionary_encode(), "d": [b"M-0001"]})
     pq.write_table(table, tmp_path / "t.parquet", compression="zstd")
     with pa.output_stream(tmp_path / "e.zstd", compression="zstd") as stream:
-        stream.write('{"name":"\\u898b\\u672c\\u3000\\u82b1\\u5b50"}'.encode())
+        stream.write(b'{"name":"\\u898b\\u672c\\u3000\\u82b1\\u5b50"}')
     (tmp_path / "g.gz").write_bytes(gzip.compress("見本 花子".encode()))
     found = search(tmp_path, WORDS)
     assert found == {"t.parquet": {"見本　花子", "ミホンハナコ", "M-0001"}, "e.zstd": {"見本　花子"}, "g.gz": {"見本 花子"}}
