@@ -20,11 +20,11 @@ demo: setup ## invented consortium -> lake -> marts -> PostgreSQL -> report, by 
 
 test: setup-airflow check ## everything CI runs (under 15 minutes on two cores)
 	@$(PYTEST) -m "not long and not airflow"
-	@.venv-airflow/bin/python -m pytest -m airflow tests/dags
+	@.venv-airflow/bin/python -m pytest --confcutdir=tests/dags -m airflow tests/dags
 
 test-long: setup-airflow ## the full counts
 	@$(PYTEST) -m "not airflow"
-	@.venv-airflow/bin/python -m pytest -m airflow tests/dags
+	@.venv-airflow/bin/python -m pytest --confcutdir=tests/dags -m airflow tests/dags
 
 check: setup ## formatting, lint, types, SQL, configuration
 	@.venv/bin/ruff format --check -q . || (echo "check: run make fix"; exit 1)

@@ -1,0 +1,54 @@
+"""The DAG with the true `lake`: two insurers of the invented consortium, two months, from the inbox to the report."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+VENV = Path(__file__).resolve().parents[2] / ".venv" / "bin"
+INSURERS = ("06139901", "06019905")
+# The two months stand on both sides of the price revision of 2025-04-01.
+INVENTED = ("--members", "600", "--first-service-month", "202503", "--months", "2", "--seed", "1")
+MARTS = ("fct_biosimilar_share", "fct_saving_realised", "fct_completeness")
+COUNT_ROWS = """
+import json, sys
+from pathlib import Path
+from deltalake import DeltaTable
+marts = Path(sys.argv[1]) / "warehouse" / "marts.db"
+print(json.dumps({name: DeltaTable(marts / name).count() for name in sys.argv[2:]}))
+"""
+
+
+@pytest.fixture
+def lake_home(tmp_path, monkeypatch, consortium) -> Path:
+    """A lake with keys and masters, and an inbox with the deliveries of both insurers; nothing taken in yet."""
+    consortium(*INSURERS)
+    for name, value in {
+        "LAKE_HOME": tmp_path / "lake",
+        "LAKE_SECRETS": tmp_path / "secrets",
+        "LAKE_INBOX": tmp_path / "consortium" / "inbox",
+        "LAKE_DRIVER_MEMORY_GIB": "2",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.delenv("LAKE_BIN", raising=False)
+    for command in (("synthesize", str(tmp_path / "consortium"), *INVENTED), ("keys", "create"), ("masters", "load", "shipped")):
+        done = subprocess.run([VENV / "lake", *command], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return tmp_path / "lake"
+
+
+@pytest.mark.timeout(600)
+def test_a_region_goes_from_the_inbox_to_the_report(lake_home, run_region):
+    run = run_region("tiny")
+    assert run.states == {
+        **{f"insurer.{step}[{index}]": "success" for step in ("deliver", "ingest") for index in range(len(INSURERS))},
+        **{step: "success" for step in ("build", "publish", "announce")},
+    }
+    counted = subprocess.run([VENV / "python", "-c", COUNT_ROWS, str(lake_home), *MARTS], capture_output=True, text=True, check=True)
+    rows = json.loads(counted.stdout)
+    assert all(rows[mart] > 0 for mart in MARTS), rows
+    report = (lake_home / "reports" / "tiny" / "report.html").read_text(encoding="utf-8")
+    assert "小さな地域" in report
