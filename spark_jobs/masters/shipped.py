@@ -1,7 +1,7 @@
 """The official lists that this project carries, as effective-dated rows: pure Python, no Spark.
 
-Fields of each class = columns of its `masters.*` table. The seeds are columns of MHLW's lists (docs/sources.md); the rules that make rows of them
-stand here. Every validity ends at a month's end, so the last day of the service month finds the one valid row.
+Fields of each class = columns of its `masters.*` table. The seeds are columns of the official lists (docs/sources.md); the rules
+that make rows of them stand here. Every validity ends at a month's end, so the last day of the service month finds the one valid row.
 """
 
 import csv
