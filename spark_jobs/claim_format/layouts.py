@@ -85,3 +85,12 @@ def records(claim_kind: str, claim_form: str = "insurer") -> dict[str, Record]:
 def record(claim_kind: str, record_id: str, claim_form: str = "insurer") -> Record:
     """One record's layout; KeyError if that kind and form has no such record."""
     return records(claim_kind, claim_form)[record_id]
+
+
+def positions(claim_kind: str, claim_form: str = "insurer") -> list[tuple[str, str, str, int]]:
+    """(form, claim type, record, position) of every field that may stand in a claim of this kind and form, as `record_layouts.csv` keys them."""
+    return [
+        (row["form"], row["claim_type"], row["record"], int(row["pos"]))
+        for row in _rows()
+        if row["claim_type"] in (claim_kind, "all") and row["form"] in ("both", claim_form)
+    ]

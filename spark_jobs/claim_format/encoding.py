@@ -1,0 +1,68 @@
+"""Bytes of a receipt file: Windows' Shift_JIS, lines ended by CR LF (LF in converted copies), a 0x1A somewhere at the end. What a file is, from its content.
+
+A comma or a line end is never the second byte of a character (those are 0x40 and above), so bytes can be cut before they are decoded.
+"""
+
+import re
+from dataclasses import dataclass
+
+from spark_jobs.claim_format import layouts
+from spark_jobs.claim_format.japanese_calendar import western
+
+CHARSET = "cp932"
+JAVA_CHARSET = "windows-31j"  # equals cp932 but for single bytes 80, A0, FD, FE, FF, which Java reads as broken
+BROKEN = "\ufffd"  # what stands where a byte could not be read
+END_MARK = b"\x1a"
+PROVIDERS = {"IR": None, "YK": "pha", "UK": "den", "HM": "nur"}  # first record → kind; IR: by its 点数表
+FEE_TABLES = {"1": "med", "3": "den", "4": "pha", "6": "nur"}  # 点数表
+DPC_RECORDS = re.compile(r"^(?:[^,]*,[^,]*,[^,]*,)?(?:BU|SB|KK|GA|HH|GT|CD),", re.MULTILINE)
+PREFIX = re.compile(r"^\d{1,2},\d{1,5},\d{1,3},(?=[A-Z]{2},)")
+NAMES = (  # (pattern of a file name, form, kind): receipt-formats.md §1.1 and §4.1
+    *((re.compile(rf"^RECEIPT{letter}.*\.(UKE|CYO)$", re.IGNORECASE), "claim", kind)
+      for letter, kind in zip("CDSYH", ("med", "dpc", "den", "pha", "nur"), strict=True)),
+    *((re.compile(rf"[1-5][_-]REC\S*[_-]{part}", re.IGNORECASE), "insurer", part.lower()) for part in ("MED", "DPC", "DEN", "PHA", "NUR")),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a file is: form, kind, 請求年月."""
+
+    claim_form: str
+    claim_kind: str
+    claim_month: int
+
+
+class NotAReceiptFileError(ValueError):
+    """Says what stands there instead, without quoting the file."""
+
+
+def recognise(head: bytes) -> Kind:
+    """Form, kind and claim month from the first lines of a file; NotAReceiptFileError if they are no receipts."""
+    lines = head.replace(END_MARK, b"").decode(CHARSET, errors="replace").replace("\r\n", "\n").split("\n")
+    first = next((line for line in lines if line.strip()), "")
+    form = "insurer" if PREFIX.match(first) else "claim"
+    records = (PREFIX.sub("", line) for line in lines) if form == "insurer" else iter([first])
+    provider = next((line for line in records if line.partition(",")[0] in PROVIDERS), None)
+    if provider is None:
+        raise NotAReceiptFileError(
+            "no provider record (IR, YK) among its first lines" if form == "insurer" else f"a first line of {first.count(',') + 1} fields, not IR or YK"
+        )
+    fields = provider.split(",")
+    kind = PROVIDERS[fields[0]] or FEE_TABLES.get(fields[3] if len(fields) > 3 else "", "")
+    if kind == "med" and DPC_RECORDS.search("\n".join(lines)):
+        kind = "dpc"
+    if not kind:
+        raise NotAReceiptFileError(f"a {fields[0]} record with an unknown 点数表")
+    if kind not in ("med", "dpc", "pha"):
+        return Kind(form, kind, 0)
+    place = layouts.record(kind, fields[0], form).pos("claim_month") - 1
+    month = western(fields[place]) if len(fields) > place else None
+    if month is None or len(month) != 6 or not 1 <= int(month[4:]) <= 12 or (form == "claim" and BROKEN in provider):
+        raise NotAReceiptFileError(f"a {fields[0]} record without a readable 請求年月 (field {place + 1})")
+    return Kind(form, kind, int(month))
+
+
+def named(file_name: str) -> tuple[str, str] | None:
+    """(form, kind) that a file name promises, None if it promises nothing."""
+    return next(((form, kind) for pattern, form, kind in NAMES if pattern.search(file_name)), None)

@@ -1,0 +1,78 @@
+"""Each insurer's own secrets, in `secrets` and never under the lake: a key for pseudonyms, and an age key pair that seals quarantined lines.
+
+The lake keeps the private half only until its owner takes `<insurer_number>.identity` away; it never reads it.
+"""
+
+import os
+import re
+import secrets
+from functools import cache
+from pathlib import Path
+
+from pyrage import x25519
+
+from spark_jobs import config
+from spark_jobs.errors import ExitCode, LakeError
+from spark_jobs.settings import Settings
+
+KEY_BYTES = 32
+FIRST_VERSION = 1
+
+
+def folder(settings: Settings) -> Path:
+    return settings.secrets_path / "keys"
+
+
+def create(settings: Settings, insurer_number: str | None) -> list[str]:
+    """Make what is missing for one insurer or for all of config/insurers; returns the file names made. Never replaces a key: its pseudonyms would be lost."""
+    place = folder(settings)
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.secrets_path.chmod(0o700)
+    place.chmod(0o700)
+    numbers = [config.insurer(settings, insurer_number).insurer_number] if insurer_number else sorted(config.insurers(settings))
+    made = []
+    for number in numbers:
+        if number not in versions(settings):
+            made.append(_write(place / f"{number}.v{FIRST_VERSION}.key", secrets.token_bytes(KEY_BYTES)))
+        if not (place / f"{number}.recipient").exists():
+            identity = x25519.Identity.generate()
+            made.append(_write(place / f"{number}.identity", f"{identity}\n".encode()))
+            made.append(_write(place / f"{number}.recipient", f"{identity.to_public()}\n".encode()))
+    return made
+
+
+def versions(settings: Settings) -> dict[str, int]:
+    """Insurer number → newest version of its key."""
+    found: dict[str, int] = {}
+    for file in folder(settings).glob("*.key"):
+        if match := re.fullmatch(r"(\d{6}|\d{8})\.v(\d+)\.key", file.name):
+            found[match[1]] = max(found.get(match[1], 0), int(match[2]))
+    return found
+
+
+def key_file(settings: Settings, insurer_number: str) -> Path:
+    """The newest key of an insurer; a clear error if it has none."""
+    version = versions(settings).get(insurer_number)
+    if version is None:
+        raise LakeError(
+            f"{folder(settings)}", f"no key of insurer {insurer_number}", f"{insurer_number}.v{FIRST_VERSION}.key",
+            f"Run lake keys create --insurer {insurer_number}.", ExitCode.NOT_READY,
+        )  # fmt: skip
+    return folder(settings) / f"{insurer_number}.v{version}.key"
+
+
+def recipients(settings: Settings) -> dict[str, str]:
+    """Insurer number → public key (age) that its quarantined lines are sealed to."""
+    return {file.stem: _public_key(file) for file in folder(settings).glob("*.recipient")}
+
+
+@cache
+def _public_key(file: Path) -> str:
+    return file.read_text(encoding="ascii").strip()
+
+
+def _write(file: Path, content: bytes) -> str:
+    """Readable by its owner only from the first byte on."""
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(content)
+    return file.name

@@ -1,0 +1,210 @@
+"""landing.delivery: which files were delivered by whom, and what became of them. Files stay where their owner keeps them; only their heads and hashes are read.
+
+The same content twice is one delivery; the same name with other content is a new one.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as f
+
+from spark_jobs import config, tables
+from spark_jobs.claim_format import encoding
+from spark_jobs.errors import LakeError
+from spark_jobs.landing import finding
+from spark_jobs.landing.finding import Finding
+from spark_jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SUFFIXES = (".uke", ".cyo", ".csv")
+RECEIPT_CSV = re.compile(r"^\d{1,2}[_-]REC", re.IGNORECASE)  # other CSV files of a delivery (text information) are no receipts
+HEAD_BYTES = 2**18
+KINDS_READ = ("med", "dpc", "pha")
+CLOSED = ("rejected", "withdrawn")  # may be delivered again
+OPEN = ("received", "bronze")
+
+
+@dataclass(frozen=True)
+class DeliveredFile:
+    """One delivered file, as the following rooms need it."""
+
+    insurer_number: str
+    file_sha256: str
+    file_name: str
+    file_path: str
+    claim_form: str
+    claim_kind: str
+    claim_month: int
+    mismatch_rule: str
+    file_bytes: int = 0
+    state: str = "received"
+
+
+@dataclass
+class DeliverySummary:
+    """What `lake deliver` did."""
+
+    insurer_number: str
+    received: int = 0
+    known: int = 0
+    rejected: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    def __rich__(self) -> str:
+        line = f"{self.insurer_number}: {self.received} received, {self.known} known already, {self.rejected} rejected"
+        return "\n".join([line, *(f"  {f}" for f in self.findings)])
+
+    __str__ = __rich__
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of one file, to be appended."""
+
+    file: DeliveredFile
+    state: str
+    receipt_count: int | None = None
+    line_count: int | None = None
+    quarantine_count: int | None = None
+    detail: str | None = None
+
+
+def deliver(spark: "SparkSession", settings: Settings, path: Path, insurer_number: str) -> DeliverySummary:
+    """Record the receipt files under `path` as delivered by this insurer; what can not be taken is recorded as rejected, and the others go on."""
+    insurer = config.insurer(settings, insurer_number)
+    summary, events = DeliverySummary(insurer_number), []
+    states = {(file.file_sha256): file for file in files(spark, insurer_number)}
+    months = {(file.claim_form, file.claim_kind, file.claim_month) for file in states.values() if file.state not in CLOSED}
+    for source in _receipt_files(path):
+        event, found = _recognise(source, insurer_number, insurer.mismatch)
+        file = event.file
+        if (before := states.get(file.file_sha256)) and before.state not in CLOSED:
+            summary.known += 1
+            continue
+        states[file.file_sha256] = file
+        month = (file.claim_form, file.claim_kind, file.claim_month)
+        if event.state == "received" and file.claim_form == "insurer" and month in months:
+            found.append(Finding(insurer_number, file.file_sha256, "second_file_of_month", f"{file.file_name}: {file.claim_kind} {file.claim_month}"))
+        if event.state == "received":
+            months.add(month)
+            summary.received += 1
+        else:
+            summary.rejected += 1
+        events.append(event)
+        summary.findings += found
+    record(spark, events)
+    finding.replace(spark, summary.findings, [event.file for event in events], finding.DELIVERY_RULES)
+    return summary
+
+
+def files(spark: "SparkSession", insurer_number: str | None = None) -> list[DeliveredFile]:
+    """All delivered files (of an insurer) in their latest state."""
+    events = spark.table(tables.DELIVERY.name)
+    if insurer_number:
+        events = events.where(f.col("insurer_number") == insurer_number)
+    names = [column.name for column in fields(DeliveredFile)]
+    latest = events.groupBy("insurer_number", "file_sha256").agg(f.max_by(f.struct(*names[2:]), "event_no").alias("last"))
+    rows = latest.select("insurer_number", "file_sha256", "last.*").collect()
+    return sorted((DeliveredFile(**row.asDict()) for row in rows), key=lambda file: (file.claim_month, file.insurer_number, file.file_sha256))
+
+
+def pending(spark: "SparkSession", insurer_number: str | None = None, claim_month: int | None = None) -> list[DeliveredFile]:
+    """Files received but not yet in silver, oldest month first."""
+    return [
+        file for file in files(spark, insurer_number) if file.state in OPEN and (claim_month is None or file.claim_month == claim_month)
+    ]  # fmt: skip
+
+
+def record(spark: "SparkSession", events: Iterable[Event]) -> None:
+    """Append events, all in one commit."""
+    rows = [
+        {
+            **{column.name: getattr(event.file, column.name) for column in fields(DeliveredFile)},
+            **{column.name: getattr(event, column.name) for column in fields(Event) if column.name != "file"},
+        }
+        for event in events
+    ]
+    if not rows:
+        return
+    types = ", ".join(f"{c.name} {c.type}" for c in tables.DELIVERY.columns if c.name not in ("event_no", "recorded_at"))
+    new = spark.createDataFrame(rows, types)
+    key = ["insurer_number", "file_sha256"]
+    last = spark.table(tables.DELIVERY.name).groupBy(*key).agg(f.max("event_no").alias("last_no"))
+    numbered = new.join(last, key, "left").withColumns(
+        {"event_no": f.coalesce("last_no", f.lit(0)) + 1, "recorded_at": f.current_timestamp()}
+    )
+    tables.DELIVERY.shaped(numbered).write.format("delta").mode("append").saveAsTable(tables.DELIVERY.name)
+
+
+def _receipt_files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise LakeError(str(path), "no such file or folder", "a receipt file or a folder of them", "Correct the path.")
+    if path.is_file():
+        return [path]
+    found = [
+        file
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and file.suffix.lower() in SUFFIXES and (file.suffix.lower() != ".csv" or RECEIPT_CSV.match(file.name) or _is_receipt(file))
+    ]
+    if not found:
+        raise LakeError(
+            str(path), "no receipt file", "*.UKE, *.CYO or *_RECODEINFO_*.CSV in it or below", "Check the folder; unpack archives first."
+        )
+    return found
+
+
+def _is_receipt(file: Path) -> bool:
+    try:
+        with file.open("rb") as f_:
+            encoding.recognise(f_.read(HEAD_BYTES))
+    except (OSError, encoding.NotAReceiptFileError):
+        return False
+    return True
+
+
+def _recognise(source: Path, insurer_number: str, mismatch_rule: str) -> tuple[Event, list[Finding]]:
+    """The event of a file, received or rejected, with its findings."""
+    sha256, size, head, providers = hashlib.sha256(), 0, b"", 0
+    with source.open("rb") as f_:
+        while block := f_.read(2**22):
+            head = head or block[:HEAD_BYTES]
+            providers += len(re.findall(rb"(?:^|\n)\x1a*(?:IR|YK),", block))
+            sha256.update(block)
+            size += len(block)
+    digest = sha256.hexdigest()
+
+    def event(state: str, kind: encoding.Kind, detail: str | None = None) -> Event:
+        place = str(source.resolve())
+        return Event(
+            DeliveredFile(
+                insurer_number, digest, source.name, place, kind.claim_form, kind.claim_kind, kind.claim_month, mismatch_rule, size, state
+            ),
+            state,
+            detail=detail,
+        )
+
+    def rejected(rule: str, found: str, kind: encoding.Kind) -> tuple[Event, list[Finding]]:
+        return event("rejected", kind, f"{rule}: {found}"), [Finding(insurer_number, digest, rule, f"{source.name}: {found}")]
+
+    unknown = encoding.Kind("", "", 0)
+    if size == 0:
+        return rejected("empty_file", "0 bytes", unknown)
+    try:
+        kind = encoding.recognise(head)
+    except encoding.NotAReceiptFileError as error:
+        return rejected("not_a_receipt_file", str(error), unknown)
+    if kind.claim_kind not in KINDS_READ:
+        return rejected("kind_not_read", kind.claim_kind, kind)
+    if kind.claim_form == "claim" and providers > 1:
+        return rejected("several_providers", f"{providers} provider records", kind)
+    promised = encoding.named(source.name)
+    if promised and promised != (kind.claim_form, kind.claim_kind):
+        told = f"{source.name} promises {' '.join(promised)}, content is {kind.claim_form} {kind.claim_kind}"
+        return event("received", kind), [Finding(insurer_number, digest, "name_contradicts", told)]
+    return event("received", kind), []
