@@ -68,6 +68,7 @@ class Region(BaseModel):
     insurers: list[InsurerNumber] = Field(min_length=1)
     ingredients: Literal["all"] | list[str] = "all"
     is_synthetic: bool = False
+    note_ja: str | None = None
 
 
 Model = TypeVar("Model", Insurer, Region)

@@ -31,7 +31,9 @@ PERIOD = ("period_kind", "period")
 GRAIN = {  # one row per …: the primary key of the served table
     "dim_ingredient": ("ingredient_key",),
     "dim_insurer": ("insurer_number",),
+    "dim_period": PERIOD,
     "dim_place": ("place_level", "place_key"),
+    "dim_population": POPULATION,
     "fct_biosimilar_share": (*POPULATION, *PLACE, "ingredient_key", "setting", *PERIOD, "convention"),
     "fct_biosimilar_kpi": (*POPULATION, *PLACE, *PERIOD, "denominator_kind"),
     "fct_saving_realised": (*POPULATION, *PLACE, "ingredient_key", "setting", *PERIOD, "price_vintage"),

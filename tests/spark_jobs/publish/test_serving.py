@@ -20,7 +20,9 @@ ONE, TWO = "06139901", "06279905"
 def write_mart(settings: Settings, name: str, rows: list[dict], comment: str = "", **comments: str) -> None:
     table = pa.Table.from_pylist(rows)
     fields = [f.with_metadata({"comment": comments.get(f.name, "")}) for f in table.schema]
-    write_deltalake(settings.table_path(f"marts.{name}"), table.cast(pa.schema(fields)), mode="overwrite", schema_mode="overwrite", description=comment)
+    write_deltalake(
+        settings.table_path(f"marts.{name}"), table.cast(pa.schema(fields)), mode="overwrite", schema_mode="overwrite", description=comment
+    )
 
 
 def share(kind: str, key: str, numerator: str, period: int = 2025) -> dict:
