@@ -1,0 +1,81 @@
+"""Bronze → silver for the files of one batch: read once, corrected, then written table by table, `silver.claim` last.
+
+Every table is replaced for exactly these files, so that a run that was killed is repeated with the same result.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
+
+from spark_jobs.landing.finding import Finding
+from spark_jobs.settings import Settings
+from spark_jobs.silver import claim, claim_diagnosis, claim_drug, claim_payer, duplicate, facility, final_line, finding, person, receipt
+from spark_jobs.silver.cell import KINDS_READ
+from spark_jobs.tables import CLAIM, CLAIM_DIAGNOSIS, CLAIM_DRUG, CLAIM_PAYER, FACILITY, Table
+
+if TYPE_CHECKING:
+    from spark_jobs.landing.delivery import DeliveredFile
+
+
+def run(spark: SparkSession, settings: Settings, files: "Sequence[DeliveredFile]") -> None:
+    """Write all silver tables for these files."""
+    if not files:
+        return
+    findings = list(finding.kinds_not_read(files))
+    if read := [x for x in files if x.claim_kind in KINDS_READ]:
+        findings += _write_claims(spark, read)
+    finding.write(spark, findings, files)
+
+
+def _write_claims(spark: SparkSession, files: "Sequence[DeliveredFile]") -> list[Finding]:
+    """The tables of claims, persons and facilities; returns what was found."""
+    numbered = final_line.number(spark, files)
+    lines = final_line.read(spark, files, numbered)
+    forms = {x.claim_form for x in files}
+    corrected = final_line.correct(lines).persist() if "insurer" in forms else None
+    ordered = final_line.order(lines.where("receipt_seq > 0"), corrected)
+    providers = final_line.providers(lines) if "claim" in forms else None
+    claims = claim.identify(claim.read(receipt.nest(ordered, numbered), providers)).persist()
+    first = claims.where("is_first")
+
+    month = f.col("service_month")
+    seen = claims.agg(f.min(month).alias("first"), f.max(month).alias("last"), f.collect_set("insurer_number").alias("insurers")).collect()[
+        0
+    ]
+    insurers = sorted(seen.insurers)
+    scope = f"service_month between {seen.first or 0} and {seen.last or 0} and {_among(insurers)}"
+    held = duplicate.of_lake(spark, first, scope, [x.file_sha256 for x in files])
+    if held is not None:
+        duplicate.remove(spark, held.where("not is_beaten"), scope)
+        first = first.join(held.where("is_beaten"), "claim_key", "left_anti")
+
+    replaced = f"claim_month in {_listed({x.claim_month for x in files})} and file_sha256 in {_listed({x.file_sha256 for x in files})}"
+    _replace(CLAIM_DRUG, claim_drug.read(first), replaced)
+    _replace(CLAIM_DIAGNOSIS, claim_diagnosis.read(first), replaced)
+    _replace(CLAIM_PAYER, claim_payer.read(first), replaced)
+    person.write(spark, person.read(spark, first, insurers), insurers)
+    _replace(FACILITY, facility.read(spark, first), "true")
+    _replace(CLAIM, CLAIM.shaped(first), replaced)
+
+    found = list(finding.points(claims))
+    if corrected is not None:
+        found += finding.missing_targets(corrected, numbered)
+    for frame in (claims, corrected, held):
+        if frame is not None:
+            frame.unpersist()
+    return found
+
+
+def _replace(table: Table, rows: DataFrame, condition: str) -> None:
+    rows.hint("rebalance", *table.partition_by).writeTo(table.name).overwrite(f.expr(condition))
+
+
+def _listed(values: Iterable[str | int]) -> str:
+    return "(" + ", ".join(repr(value) for value in sorted(values, key=str)) + ")"
+
+
+def _among(insurers: list[str]) -> str:
+    """Claims of public payers only have no insurer."""
+    return f"(insurer_number is null or insurer_number in {_listed(insurers)})" if insurers else "insurer_number is null"
