@@ -1,0 +1,4 @@
+{# A schema is called what the design calls it: marts, not marts_marts. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ (custom_schema_name or target.schema) | trim }}
+{%- endmacro %}

@@ -1,0 +1,110 @@
+-- what a 9-digit code is does not change with time; prices do, and none is used here
+with product as (
+    select
+        drug_code,
+        max_by(ingredient_key, valid_from) as ingredient_key,
+        max_by(share_side, valid_from) as share_side,
+        max_by(claim_units_per_share_unit, valid_from) as claim_units_per_share_unit
+    from {{ ref('stg_masters__biosimilar_product') }}
+    group by drug_code
+),
+
+cell as (
+    select
+        ndb.*,
+        product.ingredient_key,
+        product.share_side,
+        product.claim_units_per_share_unit
+    from {{ ref('stg_masters__ndb_quantity') }} as ndb
+    inner join product on ndb.drug_code = product.drug_code
+    where product.share_side is not null
+),
+
+-- what is hidden in the published row (drug × setting × year) of each cell
+published as (
+    select
+        *,
+        max(quantity_claim_unit) filter (where cell_kind = 'total') over published_row as total,
+        sum(quantity_claim_unit) filter (where cell_kind = 'prefecture') over published_row as visible,
+        min(quantity_claim_unit) filter (
+            where cell_kind = 'prefecture' and quantity_claim_unit >= hidden_below
+        ) over published_row as smallest_visible,
+        count_if(cell_kind = 'prefecture' and is_hidden) over published_row as hidden_cell_count
+    from cell
+    window published_row as (partition by fiscal_year, setting, drug_code)
+),
+
+-- how much a hidden prefecture can hold (domain.md §3.2)
+bounded as (
+    select
+        *,
+        -- null: the total is hidden too, so that all cells together are below the threshold
+        greatest(total - coalesce(visible, 0), 0) as hidden_mass,
+        case
+            when total is null then hidden_below
+            when ndb_round >= 5 then coalesce(smallest_visible, total)
+            when visible is null then total
+            else hidden_below
+        end as highest_cell
+    from published
+),
+
+estimated as (
+    select
+        fiscal_year,
+        ndb_round,
+        setting,
+        if(cell_kind = 'total', 'nation', 'prefecture') as place_level,
+        cell_key as place_key,
+        ingredient_key,
+        share_side,
+        is_hidden,
+        coalesce(quantity_claim_unit, 0) / claim_units_per_share_unit as quantity,
+        case
+            when not is_hidden then quantity_claim_unit
+            when cell_kind = 'total' or hidden_mass is null then 0
+            else greatest(hidden_mass - (hidden_cell_count - 1) * least(hidden_mass, highest_cell), 0)
+        end / claim_units_per_share_unit as lowest,
+        case
+            when not is_hidden then quantity_claim_unit
+            when cell_kind = 'total' then hidden_below
+            else least(coalesce(hidden_mass, highest_cell), highest_cell)
+        end / claim_units_per_share_unit as highest
+    from bounded
+),
+
+summed as (
+    select
+        fiscal_year,
+        place_level,
+        place_key,
+        setting_level as setting,
+        ingredient_key,
+        cast(coalesce(sum(quantity) filter (where share_side = 'bs'), 0) as decimal(24, 6)) as bs_quantity,
+        cast(coalesce(sum(quantity) filter (where share_side = 'ref'), 0) as decimal(24, 6)) as ref_quantity,
+        cast(coalesce(sum(lowest) filter (where share_side = 'bs'), 0) as decimal(24, 6)) as bs_lowest,
+        cast(coalesce(sum(highest) filter (where share_side = 'bs'), 0) as decimal(24, 6)) as bs_highest,
+        cast(coalesce(sum(lowest) filter (where share_side = 'ref'), 0) as decimal(24, 6)) as ref_lowest,
+        cast(coalesce(sum(highest) filter (where share_side = 'ref'), 0) as decimal(24, 6)) as ref_highest,
+        cast(count_if(is_hidden) as int) as hidden_cell_count,
+        concat_ws('・', transform(array_sort(collect_set(ndb_round)), round -> concat('第', round, '回'))) as source_rounds
+    from estimated
+    lateral view explode(array(setting, 'all')) as setting_level
+    group by fiscal_year, place_level, place_key, setting_level, ingredient_key
+)
+
+select
+    fiscal_year,
+    place_level,
+    place_key,
+    setting,
+    ingredient_key,
+    bs_quantity,
+    ref_quantity,
+    cast(try_divide(bs_quantity, bs_quantity + ref_quantity) as decimal(9, 8)) as share_ratio,
+    cast(coalesce(try_divide(bs_lowest, bs_lowest + ref_highest), 0) as decimal(9, 8)) as share_ratio_low,
+    cast(coalesce(try_divide(bs_highest, bs_highest + ref_lowest), 1) as decimal(9, 8)) as share_ratio_high,
+    hidden_cell_count,
+    source_rounds
+from summed
+where bs_highest + ref_highest > 0

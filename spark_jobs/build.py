@@ -1,0 +1,157 @@
+"""dbt in this process: silver → marts, with all data tests. Does nothing when sources, configuration and models are as at the last build."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spark_jobs import config, tables
+from spark_jobs.errors import ExitCode, LakeError
+from spark_jobs.progress import console
+from spark_jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
+CODE = ("*.sql", "*.yml", "*.md")  # what a figure depends on, under PROJECT
+SOURCES = (
+    tables.DELIVERY,
+    tables.DELIVERY_FINDING,
+    tables.CLAIM,
+    tables.CLAIM_DRUG,
+    tables.DRUG,
+    tables.DRUG_PRICE,
+    tables.BIOSIMILAR_INGREDIENT,
+    tables.BIOSIMILAR_PRODUCT,
+    tables.PREFECTURE,
+    tables.STRUCTURAL_BREAK,
+    tables.NDB_QUANTITY,
+    tables.INSURER,
+)
+SHOWN = ("model", "test")
+LOOK_HERE = "Look at the rows: the query stands in {path}."
+
+
+def run(spark: "SparkSession", settings: Settings, select: str | None = None) -> str:
+    """Build the marts and test them; returns what was done, in words. A selection builds these models only, and always."""
+    write_config(spark, settings)
+    key = build_key(spark)
+    unfinished = _target(settings) / "unfinished"
+    if select is None and not unfinished.exists() and key == _last_key(spark):
+        return "nothing changed: sources, configuration and models are as at the last build (skipped)"
+    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    unfinished.touch()  # a build that was cut off or failed is never taken for a good one
+    results = _dbt(settings, ["build", "--exclude-resource-type", "unit_test", *(["--select", select] if select else [])])
+    counts = {kind: sum(r.node.resource_type == kind for r in results) for kind in SHOWN}
+    warned = [r for r in results if r.status == "warn"]
+    detail = f"{counts['model']} models built, {counts['test'] - len(warned)} tests passed"
+    if warned:
+        detail += f", {len(warned)} to look at: {', '.join(r.node.name for r in warned)}"
+    if select is None:
+        row = [(key, datetime.now(UTC), detail)]
+        tables.BUILD_RUN.shaped(spark.createDataFrame(row, tables.BUILD_RUN.column_names)).write.insertInto(tables.BUILD_RUN.name)
+        unfinished.unlink()
+    return detail
+
+
+def docs(settings: Settings) -> Path:
+    """Every table, column, test and their lineage as one web page; needs a built lake. Returns its path."""
+    _dbt(settings, ["docs", "generate", "--static"])
+    return _target(settings) / "static_index.html"
+
+
+def write_config(spark: "SparkSession", settings: Settings) -> None:
+    """config/insurers and config/regions → masters, only where they changed."""
+    insurers = [
+        (i.insurer_number, i.name_ja, i.short_name_ja, i.kind, i.prefecture_code, i.member_count, i.start_claim_month, ",".join(i.kinds))
+        for i in config.insurers(settings).values()
+    ]
+    members = [(r.region_key, r.name_ja, number) for r in config.regions(settings).values() for number in r.insurers]
+    for table, rows in ((tables.INSURER, insurers), (tables.REGION_INSURER, members)):
+        if {tuple(row) for row in spark.table(table.name).collect()} != set(rows):
+            schema = ", ".join(f"{c.name} {c.type}" for c in table.columns)
+            spark.createDataFrame(rows, schema).write.insertInto(table.name, overwrite=True)
+
+
+def build_key(spark: "SparkSession") -> str:
+    """Hash of what the marts are made of: the Delta version of each source table and the code of the models."""
+    digest = hashlib.sha256()
+    for table in SOURCES:
+        version = spark.sql(f"describe history {table.name} limit 1").select("version").first()
+        digest.update(f"{table.name}={version[0] if version else ''}\n".encode())
+    for file in sorted(file for pattern in CODE for file in PROJECT.rglob(pattern)):
+        digest.update(f"{file.relative_to(PROJECT)}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _last_key(spark: "SparkSession") -> str | None:
+    last = spark.table(tables.BUILD_RUN.name).orderBy("recorded_at", ascending=False).select("build_key").first()
+    return last[0] if last else None
+
+
+def _target(settings: Settings) -> Path:
+    return settings.home_path / "dbt"
+
+
+def _dbt(settings: Settings, arguments: list[str]) -> list[Any]:
+    """Results of a dbt call in this process, on the session that runs; says each node as it ends. Raises what failed, in words."""
+    os.environ |= {"DBT_SEND_ANONYMOUS_USAGE_STATS": "0", "DO_NOT_TRACK": "1"}
+    from dbt.cli.main import dbtRunner
+
+    places = {"project-dir": PROJECT, "profiles-dir": PROJECT, "target-path": _target(settings), "log-path": settings.home_path / "logs"}
+    options = [part for name, path in places.items() for part in (f"--{name}", str(path))]
+    outcome = dbtRunner(callbacks=[_teller()]).invoke([*arguments, *options, "--log-level", "none", "--log-level-file", "info"])
+    if outcome.exception:
+        raise LakeError(
+            f"dbt {arguments[0]}", _first_line(outcome.exception), "a project that dbt can read",
+            f"Correct the model it names; the log is {settings.home_path / 'logs' / 'dbt.log'}.", ExitCode.FAILED,
+        )  # fmt: skip
+    results = list(getattr(outcome.result, "results", None) or [])
+    for result in results:
+        if result.status in ("error", "fail"):
+            raise _failure(result, settings)
+    return results
+
+
+def _failure(result: Any, settings: Settings) -> LakeError:
+    """A test that found rows, or a model that Spark refused: which, how many, what to do."""
+    node = result.node
+    if result.status == "error":
+        return LakeError(
+            f"dbt {node.resource_type} {node.name}", _first_line(result.message), "a query that Spark runs",
+            f"Correct dbt_project/{node.original_file_path}.", ExitCode.FAILED,
+        )  # fmt: skip
+    action = node.config.meta.get("action", "")
+    return LakeError(
+        f"dbt test {node.name}", f"{result.failures} {'row' if result.failures == 1 else 'rows'} against it",
+        f"none ({node.description})" if node.description else "none",
+        f"{action} {LOOK_HERE.format(path=_compiled(settings, node))} The marts are not to be published.".strip(), ExitCode.FAILED,
+    )  # fmt: skip
+
+
+def _compiled(settings: Settings, node: Any) -> Path:
+    return (Path.cwd() / node.compiled_path) if node.compiled_path else _target(settings) / "compiled"
+
+
+def _first_line(message: object) -> str:
+    """The line that says it: below dbt's headings (`Runtime Error in model …`)."""
+    lines = [line.strip() for line in str(message).splitlines() if line.strip()]
+    return next((line for line in lines if "Error in " not in line and not line.endswith("Error")), "no message")
+
+
+def _teller() -> Callable[[Any], None]:
+    """A line for each table and each test that is not green, as dbt ends it."""
+
+    def tell(event: Any) -> None:
+        if event.info.name != "NodeFinished":
+            return
+        node, result = event.data.node_info, event.data.run_result
+        if node.resource_type == "model" and node.materialized == "table" and node.node_status == "success":
+            console.print(f"  [dim]{node.node_name:<40}{result.execution_time:5.1f} s[/dim]")
+        elif node.node_status in ("warn", "fail", "error"):
+            console.print(f"  [yellow]{node.node_status}[/yellow] {node.node_name}: {_first_line(result.message)}")
+
+    return tell
