@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "cp932", "euc_jp")
-TOKEN = re.compile(rb"[0-9A-Za-z]+(?:-[0-9A-Za-z]+)*")
+TOKEN = re.compile(rb"[0-9A-Za-z]+(?:[-.][0-9A-Za-z]+)*")
 
 
 class Words:
@@ -73,7 +73,7 @@ def leaves(values: pa.Array) -> Iterator[bytes]:
         yield from leaves(values.flatten())
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         yield b"\n".join(v for v in pc.unique(values).to_pylist() if v is not None)
-    elif not pa.types.is_null(kind):
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
         yield "\n".join(str(v) for v in pc.unique(values).to_pylist() if v is not None).encode()
 
 

@@ -53,7 +53,7 @@ def start(settings: Settings, inbox: Path) -> subprocess.Popen:
 
 def test_killed_and_called_again_gives_the_same_rows(lake, tmp_path: Path):
     spark, settings = lake
-    consortium.write(settings, tmp_path, members=2600, biologic_use=4.0, first_service_month=202503, months=1, seed=5)
+    consortium.write(settings, tmp_path, members=700, least_members=60, biologic_use=40.0, first_service_month=202503, months=1, seed=5)
     inbox = tmp_path / "inbox"
     keys.create(settings, None)
     for number in config.insurers(settings):

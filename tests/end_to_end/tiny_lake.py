@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 from deltalake import DeltaTable
 
-MEMBERS, BIOLOGIC_USE, SEED = 2600, 12.0, 7
+MEMBERS, LEAST_MEMBERS, BIOLOGIC_USE, SEED = 700, 60, 40.0, 7
 FIRST_SERVICE_MONTH, MONTHS = 202410, 24  # over the price revisions of 2025-04 and 2026-04
 LAST_CLAIM_MONTH = "202610"
 
@@ -40,8 +40,9 @@ def main(place: Path) -> None:
 
     settings, steps = Settings(), {}
     consortium.write(
-        settings, place, members=MEMBERS, biologic_use=BIOLOGIC_USE, first_service_month=FIRST_SERVICE_MONTH, months=MONTHS, seed=SEED
-    )
+        settings, place, members=MEMBERS, least_members=LEAST_MEMBERS, biologic_use=BIOLOGIC_USE,
+        first_service_month=FIRST_SERVICE_MONTH, months=MONTHS, seed=SEED,
+    )  # fmt: skip
     inbox, aside = place / "inbox", place / "aside"
 
     def put(months: list[Path], source: Path, target: Path) -> None:

@@ -110,13 +110,16 @@ class Claim:
     prescriber: str  # of 調剤 the hospital, else the facility itself
     points_billed: int | None
     points_decided: int | None
-    points_of_lines: int
+    points_of_lines: int | None  # None where the documents do not say how the lines add up
     drugs: tuple[Drug, ...]
 
 
+SMALL_KANA = str.maketrans("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわアイウエオツヤユヨワカケ")
+
+
 def normalised(text: str) -> str:
-    """One writing for one person: width, blanks, leading zeros."""
-    return re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).lstrip("0")
+    """One writing for one person: width, blanks, leading zeros, small kana."""
+    return re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).lstrip("0").translate(SMALL_KANA)
 
 
 def claims(inbox: Path) -> Iterator[Claim]:
@@ -126,9 +129,14 @@ def claims(inbox: Path) -> Iterator[Claim]:
             yield claim(receipt, kind)
 
 
+@cache
+def position(kind: str, record: str, name: str) -> int:
+    return layouts.record(kind, record).pos(name)
+
+
 def claim(receipt: list[Line], kind: str) -> Claim:
     def cell(line: Line, name: str) -> str:
-        return line.cells[layouts.record(kind, line.record).pos(name) - 1]
+        return line.cells[position(kind, line.record, name) - 1]
 
     def points(lines: Iterable[Line]) -> int | None:
         return next((int(cell(line, "total_points")) for record in ("HO", "KO") for line in lines if line.record == record), None)
@@ -210,18 +218,23 @@ def medical_points(lines: list[Line], cell: Cell) -> int:
     return total
 
 
-def pharmacy_points(lines: list[Line], cell: Cell) -> int:
-    """Σ 薬剤調製料 + 薬剤料 + 加算料 of CZ + all points of KI (identity 8)."""
+def pharmacy_points(lines: list[Line], cell: Cell) -> int | None:
+    """Σ 薬剤調製料 + 薬剤料 + 加算料 of CZ + all points of KI (identity 8, known only where the CZ fields from pos 55 on are empty)."""
     total = 0
     for line in lines:
         if line.record == "CZ":
+            if any(line.cells[54:]):
+                return None
             names = ["dispensing_fee_points", "drug_points", *(f"addition_{n}_points" for n in range(1, 11))]
+            total += sum(int(cell(line, name) or 0) for name in names)
         elif line.record == "KI":
-            names = [field.name_en for field in layouts.record("pha", "KI").fields if field.name_en.endswith("_points")]
-        else:
-            continue
-        total += sum(int(cell(line, name) or 0) for name in names)
+            total += sum(int(cell(line, name) or 0) for name in points_of_visit())
     return total
+
+
+@cache
+def points_of_visit() -> tuple[str, ...]:
+    return tuple(field.name_en for field in layouts.record("pha", "KI").fields if field.name_en.endswith("_points"))
 
 
 # Products, prices, references, from the seeds (domain §§2.2-2.6, 2.9)
@@ -342,6 +355,15 @@ class Use:
         return self.product.role in BIOSIMILAR
 
 
+GRAIN = 28 * 10**9  # amounts are summed as whole numbers of 1 / GRAIN: quantities have 5 places, prices 4, kits 28 parts
+
+
+def grains(amount: Fraction) -> int:
+    whole = amount * GRAIN
+    assert whole.denominator == 1, amount
+    return whole.numerator
+
+
 def uses(found: Iterable[Claim]) -> Iterator[Use]:
     known = products()
     for c in found:
@@ -391,15 +413,15 @@ class Share:
 
 def shares(used: Iterable[Use], kinds: dict[str, str]) -> dict[tuple, Share]:
     """fct_biosimilar_share: (cell…, convention) -> numerator, denominator, patients (domain §§1.1, 1.3)."""
-    bs: dict[tuple, Fraction] = defaultdict(Fraction)
-    both: dict[tuple, Fraction] = defaultdict(Fraction)
+    bs: dict[tuple, int] = defaultdict(int)
+    both: dict[tuple, int] = defaultdict(int)
     people_bs: dict[tuple, set] = defaultdict(set)
     people: dict[tuple, set] = defaultdict(set)
     for use in used:
         price = price_in(use.product.prices, use.claim.service_month)
-        amounts = {"claims_units": use.quantity / use.product.units_per_price_list_unit}
+        amounts = {"claims_units": grains(use.quantity / use.product.units_per_price_list_unit)}
         if price is not None:
-            amounts["value"] = use.quantity * Fraction(price)
+            amounts["value"] = grains(use.quantity * Fraction(price))
         for cell in cells(use, kinds):
             for convention, amount in amounts.items():
                 both[*cell, convention] += amount
@@ -408,7 +430,7 @@ def shares(used: Iterable[Use], kinds: dict[str, str]) -> dict[tuple, Share]:
                 people[cell].add(use.claim.person)
                 if use.is_biosimilar:
                     people_bs[cell].add(use.claim.person)
-    found = {key: Share(bs[key], both[key], len(people[key[:-1]])) for key in both}
+    found = {key: Share(Fraction(bs[key], GRAIN), Fraction(both[key], GRAIN), len(people[key[:-1]])) for key in both}
     for cell, patients in people.items():
         found[*cell, "patients"] = Share(Fraction(len(people_bs[cell])), Fraction(len(patients)), len(patients))
     return found

@@ -1,0 +1,115 @@
+"""No name, insured number, chart number or telephone of the generated people, and no key, in any file of the lake; and the search would find them."""
+
+import base64
+import csv
+from pathlib import Path
+
+import pytest
+from search import Words, contents, search
+
+from spark_jobs import ingest, tables
+from spark_jobs.claim_format import privacy
+from spark_jobs.identity import keys
+from spark_jobs.landing import delivery
+from spark_jobs.publish import postgres
+from spark_jobs.settings import Settings
+from spark_jobs.synthetic import consortium
+
+NAMING = (
+    "name",
+    "kana",
+    "kana_large",
+    "symbol",
+    "symbol_half_width",
+    "number",
+    "number_half_width",
+    "phone",
+    "recipient_number",
+    "chart_numbers",
+)
+
+
+def people(truth: Path) -> dict[str, set[str]]:
+    """Every text that names somebody, by column of truth/people.csv; birth dates to the day; the doctors."""
+    with (truth / "people.csv").open(encoding="utf-8", newline="") as f:
+        rows = list(csv.DictReader(f))
+    with (truth / "facilities.csv").open(encoding="utf-8", newline="") as f:
+        doctors = {name for row in csv.DictReader(f) for name in row["doctors"].split("|")}
+    found = {column: {row[column] for row in rows} for column in NAMING}
+    found["chart_numbers"] = {number for row in rows for number in row["chart_numbers"].split()}
+    found["birth_date"] = {row["birth_date"] for row in rows if row["birth_date"] < "2000"}  # later ones are also days of treatment
+    return found | {"doctors": doctors}
+
+
+def key_forms(secrets: Path) -> list[bytes]:
+    """Every key and its two HMAC pads: as bytes, in hex, in base64."""
+    found = []
+    for file in sorted(secrets.rglob("*.key")):
+        key = file.read_bytes()
+        for secret in (key, bytes(b ^ 0x36 for b in key), bytes(b ^ 0x5C for b in key)):
+            found += [secret, secret.hex().encode(), secret.hex().upper().encode(), base64.b64encode(secret).rstrip(b"=")]
+    assert found
+    return found
+
+
+def dump(settings: Settings) -> bytes:
+    """Every table of the serving store, the system's own included, as text."""
+    parts = []
+    with postgres.running(settings) as cluster, cluster.connect() as connection:
+        tables = "select quote_ident(schemaname) || '.' || quote_ident(tablename) from pg_tables"
+        for (table,) in connection.execute(tables).fetchall():
+            with connection.cursor().copy(f"copy {table} to stdout") as copy:
+                parts += [bytes(part) for part in copy]
+    return b"".join(parts)
+
+
+def test_no_person_in_any_file_of_the_lake(tiny_lake: Path):
+    words = Words(word for column in people(tiny_lake / "truth").values() for word in column)
+    assert len(words) > 3000
+    assert search(tiny_lake / "home", words) == {}
+    assert search(tiny_lake / "event_log", words) == {}
+    assert list((tiny_lake / "event_log").rglob("*")), "Spark wrote its event log"
+    assert words.found_in((tiny_lake / "said.txt").read_bytes()) == set()
+
+
+def test_no_person_in_postgresql(tiny_lake: Path):
+    words = Words(word for column in people(tiny_lake / "truth").values() for word in column)
+    dumped = dump(Settings(home=tiny_lake / "home", secrets=tiny_lake / "secrets"))
+    assert b"fct_biosimilar_share" in dumped and b"06139901" in dumped
+    assert words.found_in(dumped) == set()
+
+
+def test_no_key_in_any_file_of_the_lake(tiny_lake: Path):
+    forms = key_forms(tiny_lake / "secrets")
+    for folder in ("home", "event_log"):
+        for path in (p for p in (tiny_lake / folder).rglob("*") if p.is_file()):
+            for data in contents(path):
+                assert not any(form in data for form in forms), path
+    dumped = dump(Settings(home=tiny_lake / "home", secrets=tiny_lake / "secrets"))
+    assert not any(form in dumped for form in forms)
+
+
+@pytest.fixture
+def clean_lake(lake):
+    """The lake; afterwards its bronze and silver are dropped with their files."""
+    spark, _ = lake
+    yield lake
+    for table in tables.ALL:
+        if table.name.startswith(("bronze.", "silver.")):
+            spark.sql(f"drop table {table.name}")
+    tables.create_all(spark)
+
+
+def test_with_the_pseudonymiser_off_the_search_finds_everybody(clean_lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    spark, settings = clean_lake
+    consortium.write(settings, tmp_path, members=700, least_members=60, biologic_use=40.0, first_service_month=202503, months=1, seed=11)
+    monkeypatch.setattr(privacy, "marks", lambda kind, form: {})
+    keys.create(settings, None)
+    number = "06139901"
+    delivery.deliver(spark, settings, tmp_path / "inbox" / number, number)
+    ingest.run(spark, settings)
+    found = set().union(
+        *search(settings.warehouse / "bronze.db", Words(w for c in people(tmp_path / "truth").values() for w in c)).values()
+    )
+    for column, words in people(tmp_path / "truth").items():
+        assert Words(words).found_in("\n".join(found).encode()), f"nothing of {column} was found"
