@@ -175,21 +175,10 @@ def config_check() -> None:
 def main() -> None:
     """Entry point: one clear line for what is foreseen, an exit code for scripts."""
     try:
-        app(standalone_mode=False)
+        app()
     except LakeError as error:
-        console.print(f"[red]lake:[/red] {error}", highlight=False)
+        console.print(f"[red]lake:[/red] {error}", soft_wrap=True)
         sys.exit(error.code)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
-    except (typer.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    except Exception as error:
-        from click.exceptions import ClickException
-
-        if isinstance(error, ClickException):
-            error.show()
-            sys.exit(ExitCode.USAGE)
-        raise
 
 
 if __name__ == "__main__":
