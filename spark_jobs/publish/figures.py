@@ -486,15 +486,19 @@ class _Builder:
         months = dict(self._rows(self.share, "fiscal_year", "all").select("period", "months_in_period").rows())
         keys = [k for k in self.ingredients if any((y, k) in saved for y in years)]
         hidden = {(y, k) for y in years for k in hidden_cells({k: patients.get((y, k), 0) for k in keys if (y, k) in saved})}
-        rows, drawn = [], []
+        rows, drawn, partly, not_computable = [], [], [], []
         for key in keys:
             cells = [Cell(self._name(key))]
             for year in years:
                 cells += _saving_cells(saved.get((year, key)), (year, key) in hidden)
             rows.append(cells)
             now = saved.get((self.fiscal_year, key))
-            if now is not None and (self.fiscal_year, key) not in hidden and _is_computable(now):
+            if now is None or (self.fiscal_year, key) in hidden:
+                continue
+            if _is_computable(now):
                 drawn.append((self._name(key), now["saving_yen"]))
+            if now["uncomputable_quantity"]:
+                (partly if _is_computable(now) else not_computable).append(self._name(key))
         rows.append([Cell("合計"), *(c for y in years for c in _total_cells(saved.get((y, "all"))))])
         drawn.sort(key=lambda pair: -pair[1])
         top = max((abs(v) for _, v in drawn), default=Decimal(0))
@@ -509,6 +513,10 @@ class _Builder:
         note = f"{self.fiscal_year}年度・薬価 {vintages.get(self.fiscal_year, NO_DATA)}・{len(keys)}成分計"
         negative = [name for name, value in drawn if value < 0]
         remark = f"{'、'.join(negative)}は、BSの薬価が対応する先行品を上回るため負の値になる。" if negative else ""
+        if not_computable:
+            remark += f"{NOT_COMPUTABLE}（対応する先行品の薬価がない）：{'、'.join(not_computable)}。"
+        if partly:
+            remark += f"数量の一部が{NOT_COMPUTABLE}：{'、'.join(partly)}。"
         n_hidden = sum(1 for y, _ in hidden if y == self.fiscal_year)
         if n_hidden:
             remark += f"{n_hidden}成分は患者が少ないため秘匿（合計には含む）。"

@@ -41,8 +41,10 @@ GRAIN = {  # one row per …: the primary key of the served table
     "fct_ndb_share": ("fiscal_year", "place_level", "place_key", "setting", "ingredient_key"),
 }
 OWN_ROWS = {"fct_completeness"}  # tables of which an insurer sees the rows of its insurer_number
+SHARED_NAMES = {"dim_insurer", "dim_population"}  # who takes part is known to all who take part
 SHARED_POPULATIONS = ("all", "insurer_kind")
-NAMES_SOMEBODY = re.compile(r"insurer|employer|workplace|population|person|claim_key")
+SOMEBODY = r"insurer|employer|workplace|population|depositor|person|claim_key"
+NAMES_SOMEBODY = re.compile(rf"^(?=.*({SOMEBODY}))(?!.*_(count|ratio|yen|kind|kind_ja)$)")
 TYPES = {
     "string": "text", "byte": "smallint", "short": "smallint", "integer": "integer", "long": "bigint", "float": "real",
     "double": "double precision", "boolean": "boolean", "date": "date", "timestamp": "timestamptz", "timestamp_ntz": "timestamp",
@@ -63,12 +65,12 @@ class Rule(Enum):
 def rule_of(name: str, columns: list[str]) -> Rule:
     """Default is nobody for whatever names an insurer, an employer or a person."""
     named = {column for column in columns if NAMES_SOMEBODY.search(column)}
+    if name in SHARED_NAMES or not named:
+        return Rule.SHARED
     if name in OWN_ROWS and named == {"insurer_number"}:
         return Rule.OWN
-    if named == set(POPULATION):
+    if named == {"population_key"} and set(POPULATION) <= set(columns):
         return Rule.POPULATION
-    if name == "dim_insurer" or not named:
-        return Rule.SHARED
     return Rule.NOBODY
 
 
