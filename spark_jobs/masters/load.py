@@ -46,11 +46,11 @@ def _last_mark(spark: "SparkSession", table: tables.Table) -> str | None:
     return spark.sql(f"describe history {table.name} limit 1").collect()[0]["userMetadata"]
 
 
-def _replace(spark: "SparkSession", table: tables.Table, rows: pa.Table, where: str, mark: str) -> None:
-    """Put rows in place of those that satisfy `where`, in one commit."""
-    frame = table.shaped(spark.createDataFrame(rows))
-    options = {"replaceWhere": where, "userMetadata": mark}
-    frame.coalesce(1).write.format("delta").mode("overwrite").options(**options).saveAsTable(table.name)
+def _replace(spark: "SparkSession", table: tables.Table, rows: pa.Table, mark: str, where: str | None = None) -> None:
+    """Put rows in place of those that satisfy `where` (default: all), in one commit."""
+    frame = table.shaped(spark.createDataFrame(rows)).coalesce(1)
+    options = {"userMetadata": mark} | ({"replaceWhere": where} if where else {})
+    frame.write.format("delta").mode("overwrite").options(**options).saveAsTable(table.name)
 
 
 def _load_shipped(spark: "SparkSession") -> str:
@@ -63,7 +63,7 @@ def _load_shipped(spark: "SparkSession") -> str:
             skipped.append(table.name)
             continue
         arrow = pa.Table.from_pylist([vars(row) for row in rows], schema=_arrow_schema(table))
-        _replace(spark, table, arrow, "true", mark)
+        _replace(spark, table, arrow, mark)
         written.append(f"{table.name} {len(rows):,}")
     (written if (extract := _load_extract(spark)) else skipped).append(extract or NDB.name)
     return "; ".join(f"{word} {', '.join(names)}" for word, names in (("wrote", written), ("already there, skipped:", skipped)) if names)
@@ -81,7 +81,7 @@ def _load_extract(spark: "SparkSession") -> str | None:
     if _last_mark(spark, NDB) == mark:
         return None
     rows = ndb_open_data.read_extract().join(loaded, on=SCOPE, how="anti")
-    _replace(spark, NDB, rows.to_arrow().cast(_arrow_schema(NDB)), own_source, mark)
+    _replace(spark, NDB, rows.to_arrow().cast(_arrow_schema(NDB)), mark, None if loaded.is_empty() else own_source)
     return f"{NDB.name} {rows.height:,} (the biologics' rows)"
 
 
@@ -92,7 +92,7 @@ def _load_workbook(spark: "SparkSession", path: Path) -> str:
     def one_of(name: str) -> str:
         return f"{name} in ({', '.join(repr(value) for value in rows[name].unique().sort())})"
 
-    _replace(spark, NDB, rows.to_arrow().cast(_arrow_schema(NDB)), " and ".join(map(one_of, SCOPE)), f"workbook {path.name}")
+    _replace(spark, NDB, rows.to_arrow().cast(_arrow_schema(NDB)), f"workbook {path.name}", " and ".join(map(one_of, SCOPE)))
     hidden = rows["is_hidden"].sum()
     return f"{path.name}: fiscal year {rows['fiscal_year'][0]}, {rows.height:,} cells, {hidden:,} of them hidden"
 

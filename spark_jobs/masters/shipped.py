@@ -193,31 +193,43 @@ def drugs() -> tuple[Drug, ...]:
 
 @cache
 def drug_prices() -> tuple[DrugPrice, ...]:
-    """薬価 per claim unit. Biologics: each list from 2017-10 on. Other drugs: the FY2022 price in all months, marked as assumed."""
+    """薬価 per claim unit. Biologics: each list from 2017-10 on. Other drugs: the FY2022 price in all months, marked as assumed.
+
+    Claims of ソマトロピンBS stood under another 12-digit code in 2022 and 2023 (2412402A3017, A4013), whose price NDB Open Data prints.
+    """
     history: dict[str, list[tuple[Decimal, date, date | None]]] = {}
     for row in _seed("biosimilar_price_history"):
         period = (Decimal(row["price_yen"]), date.fromisoformat(row["valid_from"]), _day(row["valid_to"]))
         history.setdefault(row["yakka_code_12"], []).append(period)
 
     prices: list[DrugPrice] = []
+    printed: dict[str, date] = {}
+    for row in _seed("drug_price_ndb"):
+        first, last = date.fromisoformat(row["valid_from"]), date.fromisoformat(row["valid_to"])
+        printed.setdefault(row["drug_code"], first)
+        source = f"NDBオープンデータ 第{row['ndb_round']}回"
+        prices.append(DrugPrice(row["drug_code"], Decimal(row["price_yen"]), first, last, False, source, last))
+
     biologics = set()
     for product, packages in _products():
         listed, transitional = _day(product["nhi_listing_date"]), _day(product["transitional_until"])
         now = product["price_yen_2026_08_13"]
         periods: list[tuple[Decimal, date, date | None, date]] = []
         for listed_price, valid_from, valid_to in history.get(product["yakka_code_12"], []):
-            last = REVISION_2026 - timedelta(days=1)
-            if valid_to is None and not now and transitional:
-                last = max(last, transitional)
-            periods.append((listed_price, valid_from, valid_to or last, valid_from))
+            open_end = REVISION_2026 - timedelta(days=1)
+            if not now and transitional:
+                open_end = max(open_end, transitional)
+            periods.append((listed_price, valid_from, valid_to or open_end, valid_from))
         if now:
             periods.append((Decimal(now), max(REVISION_2026, listed or REVISION_2026), None, PRICE_LIST_2026_DATE))
         for package in packages:
             biologics.add(package.drug_code)
-            prices += (
-                DrugPrice(package.drug_code, price_per_claim_unit(price, package.claim_units), start, end, False, PRICE_LIST, document)
-                for price, start, end, document in periods
-            )
+            other_code = printed.get(package.drug_code)
+            for price, start, end, document in periods:
+                if other_code and end and start < other_code <= end:
+                    end = other_code - timedelta(days=1)
+                yen = price_per_claim_unit(price, package.claim_units)
+                prices.append(DrugPrice(package.drug_code, yen, start, end, False, PRICE_LIST, document))
     prices += (
         DrugPrice(
             row["receipt_code_9"], Decimal(row["price_yen_per_receipt_unit_fy2022"]), FIRST_DAY, None, True, NDB_FY2022, NDB_FY2022_DATE
