@@ -25,7 +25,7 @@ from spark_jobs.masters import shipped
 from spark_jobs.settings import Settings
 from spark_jobs.synthetic import medical, pharmacy
 from spark_jobs.synthetic.biologics import Action, Prescribing
-from spark_jobs.synthetic.formulary import Formulary, regimens
+from spark_jobs.synthetic.formulary import formulary, regimens
 from spark_jobs.synthetic.history import LATE_DELAYS, History
 from spark_jobs.synthetic.months import age_at, last_day, month_after
 from spark_jobs.synthetic.people import LAST_AGE, Membership, Person, haunts
@@ -93,7 +93,7 @@ class Plan:
 
     @cached_property
     def prescribing(self) -> Prescribing:
-        return Prescribing(Formulary(self.months), self.biologic_use, self.action)
+        return Prescribing(formulary(self.months), self.biologic_use, self.action)
 
     @cached_property
     def forced(self) -> dict[tuple[str, int], list[tuple[str, int]]]:
@@ -103,10 +103,12 @@ class Plan:
         for drug_code, (_, usable) in self.prescribing.formulary.biologic_codes.items():
             month_no = usable[len(usable) // 2]
             insurer = rng.choices(list(self.counts), list(self.counts.values()))[0]
-            number = rng.randint(1, self.counts[insurer])
-            while not self._can_take(self.memberships[insurer].person(number), month_no):
-                number = number % self.counts[insurer] + 1
-            found.setdefault((insurer, number), []).append((drug_code, month_no))
+            count = self.counts[insurer]
+            first = rng.randrange(count)
+            numbers = ((first + step) % count + 1 for step in range(count))
+            number = next((n for n in numbers if self._can_take(self.memberships[insurer].person(n), month_no)), None)
+            if number:
+                found.setdefault((insurer, number), []).append((drug_code, month_no))
         return found
 
     def _can_take(self, person: Person, month_no: int) -> bool:
@@ -153,8 +155,8 @@ def make_block(plan: Plan, insurer_number: str, first: int, last: int) -> Block:
     """All receipts of these members."""
     block = Block(insurer_number)
     texts: dict[tuple[int, str], list[str]] = {}
-    membership, formulary = plan.memberships[insurer_number], plan.prescribing.formulary
-    biologics = formulary.biologic_codes
+    membership, drugs = plan.memberships[insurer_number], plan.prescribing.formulary
+    biologics = drugs.biologic_codes
     for person_no in range(first, last + 1):
         person = membership.person(person_no)
         history = History(person, haunts(person, plan.towns), plan.prescribing, plan.forced.get((insurer_number, person_no), []))
@@ -174,9 +176,9 @@ def make_block(plan: Plan, insurer_number: str, first: int, last: int) -> Block:
                     continue
                 kind = "med" if isinstance(visit, MedicalVisit) else "pha"
                 written = (
-                    medical.write(ask, visit, formulary, month_no)
+                    medical.write(ask, visit, drugs, month_no)
                     if isinstance(visit, MedicalVisit)
-                    else pharmacy.write(ask, visit, formulary, month_no)
+                    else pharmacy.write(ask, visit, drugs, month_no)
                 )
                 has_receipt = True
                 texts.setdefault((claim_month, kind), []).append(written.text)

@@ -137,6 +137,12 @@ INDICATIONS = (
 GROUPS_WITH_GENERICS, GROUPS_WITHOUT = 6, 3  # of each indication
 
 
+@cache
+def formulary(months: tuple[int, ...]) -> "Formulary":
+    """One for each window and process."""
+    return Formulary(months)
+
+
 class Formulary:
     """Prices of the months of the window; biologics by slot, ordinary drugs by indication."""
 

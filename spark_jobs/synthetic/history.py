@@ -37,8 +37,8 @@ TESTS = (
     ("170000410", 85),
 )
 
-CHRONIC_BY_AGE = ((20, 0.05), (40, 0.14), (50, 0.34), (60, 0.52), (99, 0.68))  # up to this age, chance of a chronic illness
-ACUTE_BY_AGE = ((7, 0.42), (20, 0.22), (99, 0.2))  # chance of an acute visit in a month
+CHRONIC_BY_AGE = ((20, 0.06), (40, 0.18), (50, 0.4), (60, 0.58), (99, 0.72))  # up to this age, chance of a chronic illness
+ACUTE_BY_AGE = ((7, 0.55), (20, 0.32), (99, 0.28))  # chance of an acute visit in a month
 GENERIC_RATIO, GENERIC_GROWTH_PER_MONTH = 0.82, 0.002
 STAY_PER_MONTH = 0.003  # for other reasons than a biologic
 UNKNOWN_PER_RECEIPT = 0.004

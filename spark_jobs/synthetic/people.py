@@ -12,6 +12,8 @@ NUMBERS_PER_PATTERN = 5
 LAST_AGE = 74  # from 75 on a person belongs to 後期高齢者医療
 INCOME_CLASSES = ["ア", "イ", "ウ", "エ", "オ"]  # 適用区分 → 特記事項 26-30
 INCOME_WEIGHTS = (3, 10, 45, 37, 5)
+UNIVERSITY_RATIO = 0.6  # of people whose hospital is the university's
+CAPITAL_RATIO = 0.35  # of people around the capital whose hospital is its university's
 NUMBER_DIGITS = 11  # long on purpose: a search for leaked numbers must not hit others by chance
 
 
@@ -138,7 +140,7 @@ class Haunts:
 def haunts(person: Person, towns: dict[str, Town]) -> Haunts:
     """Chosen by the person's own generator; the capital's university hospital takes patients from around it."""
     rng, town = person.rng, towns[person.prefecture]
-    hospital = town.university if rng.random() < 0.45 else rng.choice(town.hospitals)
-    if person.prefecture in ("11", "12", "14") and "13" in towns and rng.random() < 0.25:
+    hospital = town.university if rng.random() < UNIVERSITY_RATIO else rng.choice(town.hospitals)
+    if person.prefecture in ("11", "12", "14") and "13" in towns and rng.random() < CAPITAL_RATIO:
         hospital = towns["13"].university
     return Haunts(rng.choice(town.clinics), rng.choice(town.clinics), hospital, rng.choice(town.pharmacies), rng.choice(town.pharmacies))

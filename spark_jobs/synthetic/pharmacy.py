@@ -238,8 +238,8 @@ class PharmacyReceipt:
             receipt.replace(self.cz_rows[i][k], self._cz(i, decided[i], k), "B", DISPENSED_POSITION)
         else:
             additions = GENERIC_ADDITION * (len(self.ki_rows) - 1)
-            receipt.replace(self.ki_rows[0], self._ki(1, 0), "D")
             receipt.insert(self.ki_rows[0], TK(FREE_TEXT_COMMENT, "加算の要件を満たさない"))
+            receipt.replace(self.ki_rows[0], self._ki(1, 0), "D")
         decided_points, decided_public = self._totals(decided, additions)
         receipt.replace(self.ho_row, self._ho(decided_points))
         if self.ko_row and decided_public != public_points:

@@ -105,7 +105,7 @@ def _town(seed: int, prefecture: str, prefecture_ja: str, people: float) -> Town
             address_ja=f"{prefecture_ja}{rng.choice(TOWNS)}{_full_width(rng.randint(1, 9))}－{_full_width(rng.randint(1, 30))}",
             phone=f"0{rng.randint(30, 89)}{rng.randint(2000000, 9999999)}",
             doctors=tuple(f"{rng.choice(SURNAMES)[0]}　{rng.choice(GIVEN_NAMES[rng.randint(1, 2)])[0]}" for _ in range(3)),
-            biosimilar_tendency=round(tendency + rng.gauss(0, 0.7), 3),
+            biosimilar_tendency=round(tendency + rng.gauss(0, 0.6), 3),
             style=rng.choice(STYLES),
             has_management_fee=rng.random() < 0.4,
             dispenses_in_house=rng.random() < 0.15,
@@ -116,9 +116,9 @@ def _town(seed: int, prefecture: str, prefecture_ja: str, people: float) -> Town
         return tuple(facility(kind, first + i, rng.choice(suffixes), tendency) for i in range(count))
 
     return Town(
-        university=facility("university", 100001, "大学附属病院", 0.4),
+        university=facility("university", 100001, "大学附属病院", 0.1),
         hospitals=many("hospital", 100101, PEOPLE_PER_HOSPITAL, 1, ("総合病院", "中央病院", "記念病院"), 0.0),
-        clinics=many("clinic", 200001, PEOPLE_PER_CLINIC, 2, SPECIALTIES, -0.4),
+        clinics=many("clinic", 200001, PEOPLE_PER_CLINIC, 2, SPECIALTIES, -0.2),
         pharmacies=many("pharmacy", 400001, PEOPLE_PER_PHARMACY, 2, ("薬局", "調剤薬局", "ファーマシー"), 0.0),
     )
 
