@@ -133,6 +133,21 @@ def test_small_cells_are_hidden_and_one_more_where_subtraction_would_tell(invent
                     assert c.text in ALLOWED_WORDS | {"0"} or int(c.text.replace(",", "")) >= 10, (table.key, row)
 
 
+def test_an_ingredient_of_a_few_patients_is_hidden_in_every_part(invented, region, insurers):
+    few = pl.when(pl.col("ingredient_key") == "rituximab").then(pl.col("patient_count").clip(upper_bound=7)).otherwise("patient_count")
+    share = invented["fct_biosimilar_share"].with_columns(few.alias("patient_count"))
+    page = report.view(invented | {"fct_biosimilar_share": share}, region, insurers, "v")
+    assert cell(page.official, "リツキシマブ", "本地域") == "秘匿" and cell(page.official, "リツキシマブ", "患者数") == "10未満"
+    assert cell(page.distance_table, "リツキシマブ", "数量シェア") == "秘匿"
+    (dot,) = [d for d in page.distance if d.label == "リツキシマブ"]
+    assert (dot.own, dot.low, dot.high) == (None, None, None)
+    assert "リツキシマブ" in page.undrawn and "リツキシマブ" not in [b.label for b in page.savings]
+    assert cell(page.savings_table, "リツキシマブ", "2025年度 効果額") == "秘匿"
+    hidden = [row[0].text for row in page.savings_table.rows if row[4].text == "秘匿"]
+    assert len(hidden) == 2, "one more, else the total would tell"
+    assert {c.text for row in page.trends_table.rows if row[0].text == "リツキシマブ" for c in row[1:]} == {"秘匿"}
+
+
 def test_no_rank_under_the_minimum_number(page):
     for row in page.peers_table.rows:
         n, rank, words = row[4].text, row[6].text, row[7].text
@@ -156,10 +171,10 @@ def test_missing_deliveries_are_said(page):
 
 
 def test_a_region_of_some_insurers_is_their_sum(invented, region, insurers):
-    some = ["06139901", "06149900"]
+    some = ["06149900", "06239909"]
     page = report.view(invented, region.model_copy(update={"insurers": some}), insurers, "v")
     assert page.headlines[0].value == f"{own_share(invented, 'all', some):.1%}".replace("%", "％")
-    assert len(page.peers_table.rows) == 2 and dict(page.facts)["対象"].startswith("2保険者・加入者 470,000人")
+    assert len(page.peers_table.rows) == 2 and dict(page.facts)["対象"].startswith("2保険者・加入者 208,000人")
 
 
 def test_invented_data_are_said_to_be_so_on_top(html, page, region, insurers, invented):

@@ -226,3 +226,10 @@ def test_the_store_stops_only_if_it_was_started_here(settings, cluster):
     with postgres.running(settings):
         pass
     assert cluster.is_running
+
+
+def test_a_mart_without_its_grain_is_refused(settings, tmp_path):
+    other = Settings(home=tmp_path / "home", secrets=tmp_path / "secrets", config=settings.config)
+    write_mart(other, "fct_completeness", [{"insurer_number": ONE, "claim_month": 202510}])
+    with pytest.raises(LakeError, match="no column claim_kind; expected the grain insurer_number, claim_month, claim_kind"):
+        serving.load(other)
