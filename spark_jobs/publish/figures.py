@@ -486,7 +486,9 @@ class _Builder:
         months = dict(self._rows(self.share, "fiscal_year", "all").select("period", "months_in_period").rows())
         keys = [k for k in self.ingredients if any((y, k) in saved for y in years)]
         hidden = {(y, k) for y in years for k in hidden_cells({k: patients.get((y, k), 0) for k in keys if (y, k) in saved})}
-        rows, drawn, partly, not_computable = [], [], [], []
+        rows, drawn = [], []
+        partly: list[str] = []
+        not_computable: list[str] = []
         for key in keys:
             cells = [Cell(self._name(key))]
             for year in years:

@@ -8,12 +8,13 @@ Nobody is trusted: readers come over TCP on loopback with scram-sha-256, the sup
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,7 @@ SUPERUSER = "postgres"
 READER = "lake_reader"  # group of all logins; pg_hba lets only its members in
 OWNER = "lake_owner"  # owns the tables, can not log in
 OS_USER = "pgserver"
+STOP_SECONDS = 60
 SOCKET_PATH_LIMIT = 90  # of 107 bytes that a socket path may have
 
 HBA = f"""# Written by `lake` at each start. The first line that fits decides; no line = refused.
@@ -108,16 +110,19 @@ class Cluster:
 
     @property
     def is_running(self) -> bool:
-        pid_file = self.data / "postmaster.pid"
         try:
-            pid = int(pid_file.read_text(encoding="utf-8").splitlines()[0])
-            return "postgres" in psutil.Process(pid).name()
+            return "postgres" in psutil.Process(self._pid).name()
         except (OSError, ValueError, IndexError, psutil.Error):
             return False
+
+    @property
+    def _pid(self) -> int:
+        return int((self.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
 
     def start(self) -> None:
         if not (self.data / "PG_VERSION").exists():
             self._create()
+        self._open_the_way()
         self._configure()
         with socket.socket() as probe:
             if probe.connect_ex((HOST, self.port)) == 0:
@@ -137,14 +142,17 @@ class Cluster:
                 connection.execute(f"create database {DATABASE}")
 
     def stop(self) -> None:
-        self._run("pg_ctl", "-w", "-m", "fast", "-D", str(self.data), "stop")
+        """Fast shutdown: sessions are ended, nothing is lost. By signal, which needs no way into the folder."""
+        with suppress(psutil.NoSuchProcess):
+            server = psutil.Process(self._pid)
+            server.send_signal(signal.SIGINT)
+            server.wait(STOP_SECONDS)
 
     def _create(self) -> None:
         """initdb with a password from the first moment; `trust` never stands in its pg_hba.conf."""
         shutil.rmtree(self.data, ignore_errors=True)
         self.data.mkdir(mode=0o700, parents=True)
-        if self._runs_as_other_user:
-            self._open_the_way()
+        self._open_the_way()
         with tempfile.TemporaryDirectory(prefix="lake-serving-") as folder:
             password_file = Path(folder) / "password"
             password_file.touch(mode=0o600)
@@ -176,6 +184,9 @@ class Cluster:
         return os.geteuid() == 0
 
     def _open_the_way(self) -> None:
+        """As root only. At each start, since somebody may have closed a folder above in the meantime."""
+        if not self._runs_as_other_user:
+            return
         pgserver = _pgserver()
         pgserver.ensure_user_exists(OS_USER)
         pgserver.ensure_prefix_permissions(self.data)

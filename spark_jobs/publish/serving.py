@@ -7,6 +7,7 @@ See `postgres.py` for the server itself: as root it runs as the OS user `pgserve
 
 import json
 import re
+import signal
 import threading
 from contextlib import suppress
 from enum import Enum
@@ -264,7 +265,7 @@ def _drop_old(connection: psycopg.Connection) -> None:
 
 
 def serve(settings: Settings, console: Console) -> None:
-    """Keep the store up until Ctrl-C; prints how to log in, never a password."""
+    """Keep the store up until Ctrl-C (or SIGTERM, from a process manager); prints how to log in, never a password."""
     with running(settings) as cluster:
         with cluster.connect() as connection:
             if _published_key(connection) is None:
@@ -280,7 +281,8 @@ def serve(settings: Settings, console: Console) -> None:
                 f'  e.g. PGPASSWORD="$(cat {cluster.password_file(first)})" psql -h {HOST} -p {cluster.port} -U {first} {DATABASE}',
                 soft_wrap=True,
             )
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            console.print("stopped")
+        ended = threading.Event()
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(stop, lambda *_: ended.set())
+        ended.wait()
+    console.print("stopped")

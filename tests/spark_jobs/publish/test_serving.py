@@ -1,6 +1,11 @@
 """A real PostgreSQL on small hand-made Delta marts: who sees what, and that nobody sees more by a trick."""
 
+import io
+import os
 import shutil
+import signal
+import threading
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,6 +13,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from rich.console import Console
 
 from spark_jobs.errors import LakeError
 from spark_jobs.publish import postgres, serving
@@ -233,3 +239,30 @@ def test_a_mart_without_its_grain_is_refused(settings, tmp_path):
     write_mart(other, "fct_completeness", [{"insurer_number": ONE, "claim_month": 202510}])
     with pytest.raises(LakeError, match="no column claim_kind; expected the grain insurer_number, claim_month, claim_kind"):
         serving.load(other)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_serve_says_how_to_log_in_without_a_password_and_stops_when_told(tmp_path, settings, ending):
+    mine = Settings(home=tmp_path / "home", secrets=tmp_path / "secrets", config=settings.config)
+    write_mart(mine, "dim_insurer", [{"insurer_number": ONE}])
+    serving.load(mine)
+    console = Console(file=io.StringIO(), width=200)
+
+    def tell_when_it_is_up() -> None:
+        while "psql" not in console.file.getvalue():
+            time.sleep(0.1)
+        time.sleep(0.5)
+        os.kill(os.getpid(), ending)
+
+    tell = threading.Thread(target=tell_when_it_is_up, daemon=True)
+    before = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+    tell.start()
+    try:
+        serving.serve(mine, console)
+    finally:
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(number, handler)
+    said, cluster = console.file.getvalue(), postgres.Cluster(mine)
+    assert f"port {cluster.port}" in said and f"insurer_{ONE}" in said and str(cluster.password_file(f"insurer_{ONE}")) in said
+    assert cluster.password(f"insurer_{ONE}") not in said
+    assert said.endswith("stopped\n") and not cluster.is_running
