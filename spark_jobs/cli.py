@@ -102,7 +102,9 @@ def ingest(insurer: InsurerOption = None, claim_month: MonthOption = None) -> No
     from spark_jobs import ingest as job
 
     with lake("ingest") as (spark, settings), step("ingest"):
-        console.print(job.run(spark, settings, insurer_number=insurer, claim_month=claim_month))
+        summary = job.run(spark, settings, insurer_number=insurer, claim_month=claim_month)
+        console.print(summary)
+    raise typer.Exit(ExitCode.BAD_INPUT if summary.rejected else ExitCode.OK)
 
 
 @masters_app.command("load")

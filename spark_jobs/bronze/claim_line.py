@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as f
 
 from spark_jobs import tables
-from spark_jobs.bronze import piece, quarantine_line, receipt
+from spark_jobs.bronze import finding, piece, quarantine_line, receipt
 from spark_jobs.claim_format import layouts, privacy
 from spark_jobs.claim_format.japanese_calendar import western_column
-from spark_jobs.errors import LakeError
+from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.identity import keys, pseudonym
+from spark_jobs.landing import finding as landing_finding
 from spark_jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from spark_jobs.landing.delivery import DeliveredFile
 
-PARTS = {  # what identifies, beside birth date and sex: record → mark → fields of the same line
+PARTS: dict[str, dict[str, tuple[str, ...]]] = {  # what identifies, beside birth date and sex: record → mark → fields of the same line
     "HO": {"id1": ("insurer_number", "insured_symbol", "insured_number"), "workplace": ("insurer_number", "insured_symbol")},
     "SN": {
         "id1": ("verified_insurer_number", "verified_symbol", "verified_number"),
@@ -48,50 +49,53 @@ class FileCount:
 
 
 def run(spark: "SparkSession", settings: Settings, files: list["DeliveredFile"]) -> tuple[list[FileCount], list[piece.LostFileError]]:
-    """Write the lines of exactly these files; repeating it changes nothing. Files that are gone or changed are left out and returned."""
+    """Write lines and findings of exactly these files; repeating it changes nothing. Files gone or changed are left out and returned."""
     for number in {file.insurer_number for file in files}:
         keys.key_file(settings, number)
     pieces: dict[tuple[str, str], list[piece.Piece]] = {}
-    lines: dict[DeliveredFile, int] = {}
+    totals: dict[DeliveredFile, int] = {}
     lost: list[piece.LostFileError] = []
     for file in files:
         try:
-            parts, lines[file] = piece.cut(file)
+            parts, totals[file] = piece.cut(file)
         except piece.LostFileError as error:
             lost.append(error)
         else:
             pieces.setdefault((file.claim_kind, file.claim_form), []).extend(parts)
-    if not lines:
+    if not totals:
         return [], lost
-    pads = pseudonym.pads(spark, settings)
-    known = sorted(keys.versions(settings))
-    overwrite(
-        tables.CLAIM_LINE,
-        lines,
-        reduce(
-            lambda left, right: left.unionByName(right),
-            (sound_lines(receipt.receipts(piece.read(spark, p), kind, form), kind, form, pads, known) for (kind, form), p in pieces.items()),
+    overwrite(tables.CLAIM_LINE, totals, lines(spark, settings, pieces))
+    kept = written(spark, tables.CLAIM_LINE, totals)
+    short = {file for file, total in totals.items() if kept.get(file, (0, 0))[0] != total}
+    if short:
+        hashes = {file.file_sha256 for file in short}
+        unread = {kind: [part for part in parts if part.file_sha256 in hashes] for kind, parts in pieces.items()}
+        overwrite(
+            tables.QUARANTINE_LINE, short, quarantine_line.lines(spark, settings, {kind: parts for kind, parts in unread.items() if parts})
+        )
+    out = written(spark, tables.QUARANTINE_LINE, short)
+    for file, total in totals.items():
+        if kept.get(file, (0, 0))[0] + out.get(file, (0, 0))[0] != total:
+            raise LakeError(
+                file.file_path, f"{kept.get(file)} lines and receipts in bronze, {out.get(file)} in quarantine", f"{total} lines together",
+                "This is a fault of the lake: keep the file and report it.", ExitCode.FAILED,
+            )  # fmt: skip
+    landing_finding.replace(
+        spark, finding.all_of(spark, totals, of_files(totals), has_quarantine=bool(short)), totals, finding.WRITTEN_RULES
+    )
+    return [FileCount(file, kept.get(file, (0, 0))[1], total, out.get(file, (0, 0))[0]) for file, total in totals.items()], lost
+
+
+def lines(spark: "SparkSession", settings: Settings, pieces: dict[tuple[str, str], list[piece.Piece]]) -> "DataFrame":
+    """The readable lines of these pieces, by (kind, form)."""
+    pads, known = pseudonym.pads(spark, settings), sorted(keys.versions(settings))
+    return reduce(
+        lambda left, right: left.unionByName(right),
+        (
+            sound_lines(receipt.receipts(piece.read(spark, parts), kind, form), kind, form, pads, known)
+            for (kind, form), parts in pieces.items()
         ),
     )
-    counts = written(spark, tables.CLAIM_LINE, lines)
-    short = {file for file, total in lines.items() if total != counts.get((file.insurer_number, file.file_sha256), (0, 0))[0]}
-    if short:
-        quarantined = {
-            key: [part for part in parts if any(part.file_sha256 == file.file_sha256 for file in short)] for key, parts in pieces.items()
-        }
-        overwrite(tables.QUARANTINE_LINE, short, quarantine_line.lines(spark, settings, {k: p for k, p in quarantined.items() if p}))
-    sealed = written(spark, tables.QUARANTINE_LINE, short) if short else {}
-    result = []
-    for file, total in lines.items():
-        key = (file.insurer_number, file.file_sha256)
-        (kept, receipts), (out, _) = counts.get(key, (0, 0)), sealed.get(key, (0, 0))
-        if kept + out != total:
-            raise LakeError(
-                file.file_path, f"{kept} lines in bronze and {out} in quarantine", f"{total} together, the lines of the file",
-                "This is a fault of the lake: keep the file and report it.",
-            )  # fmt: skip
-        result.append(FileCount(file, receipts, total, out))
-    return result, lost
 
 
 def sound_lines(receipts: "DataFrame", claim_kind: str, claim_form: str, pads: "DataFrame", known: list[str]) -> "DataFrame":
@@ -177,30 +181,32 @@ def _padded(claim_kind: str) -> "Column":
 
 
 def overwrite(table: tables.Table, files: Iterable["DeliveredFile"], rows: "DataFrame") -> None:
-    """Replace what the table holds of these files, and only that, in one commit."""
-    (
-        rows.write.format("delta")
-        .mode("overwrite")
-        .option("replaceWhere", _of_files(files))
-        .saveAsTable(table.name)
-    )  # fmt: skip
+    """Replace what the table holds of these files, and only that, in one commit; it holds nothing unless an earlier run was killed."""
+    condition = of_files(files)
+    if rows.sparkSession.table(table.name).where(condition).isEmpty():
+        rows.write.format("delta").mode("append").saveAsTable(table.name)
+    else:
+        rows.write.format("delta").mode("overwrite").option("replaceWhere", condition).saveAsTable(table.name)
 
 
-def written(spark: "SparkSession", table: tables.Table, files: Iterable["DeliveredFile"]) -> dict[tuple[str, str], tuple[int, int]]:
-    """(insurer, sha256) → (lines, receipts) that the table holds of these files."""
+def written(spark: "SparkSession", table: tables.Table, files: Iterable["DeliveredFile"]) -> dict["DeliveredFile", tuple[int, int]]:
+    """(lines, receipts) that the table holds of each of these files."""
+    by_key = {(file.insurer_number, file.file_sha256): file for file in files}
+    if not by_key:
+        return {}
     rows = (
         spark.table(table.name)
-        .where(_of_files(files))
+        .where(of_files(by_key.values()))
         .groupBy("insurer_number", "file_sha256")
         .agg(f.count("*").alias("lines"), f.countDistinct(f.when(f.col("receipt_seq") > 0, f.col("receipt_seq"))).alias("receipts"))
         .collect()
     )
-    return {(row.insurer_number, row.file_sha256): (row.lines, row.receipts) for row in rows}
+    return {file: (row.lines, row.receipts) for row in rows if (file := by_key.get((row.insurer_number, row.file_sha256)))}
 
 
-def _of_files(files: Iterable["DeliveredFile"]) -> str:
+def of_files(files: Iterable["DeliveredFile"]) -> str:
     """Condition for exactly these files; insurer and month first, so that other Delta files are not opened."""
     months = ", ".join(sorted({str(file.claim_month) for file in files}))
     insurers = ", ".join(sorted({f"'{file.insurer_number}'" for file in files}))
-    pairs = ", ".join(sorted({f"'{file.file_sha256}'" for file in files}))
-    return f"insurer_number in ({insurers}) and claim_month in ({months}) and file_sha256 in ({pairs})"
+    hashes = ", ".join(sorted({f"'{file.file_sha256}'" for file in files}))
+    return f"insurer_number in ({insurers}) and claim_month in ({months}) and file_sha256 in ({hashes})"

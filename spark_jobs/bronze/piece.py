@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from spark_jobs.landing.delivery import DeliveredFile
 
-PIECE_BYTES = 4 * 2**20
+PIECE_BYTES = 2**19
 RECEIPT = {"insurer": rb"[^,\r\n]*,[^,\r\n]*,[^,\r\n]*,MN,", "claim": rb"RE,"}  # how a receipt begins
 
 
@@ -64,9 +64,17 @@ def cut(file: "DeliveredFile", piece_bytes: int = PIECE_BYTES) -> tuple[list[Pie
     for part in parts:
         pieces.append(
             Piece(
-                file.insurer_number, file.file_sha256, file.claim_month, file.mismatch_rule, file.file_path,
-                part.offset, part.length, lines, receipts, part is parts[-1],
-            )  # fmt: skip
+                file.insurer_number,
+                file.file_sha256,
+                file.claim_month,
+                file.mismatch_rule,
+                file.file_path,
+                part.offset,
+                part.length,
+                lines,
+                receipts,
+                part is parts[-1],
+            )
         )
         lines, receipts = lines + part.lines, receipts + part.receipts
     return pieces, lines

@@ -52,14 +52,18 @@ def unsound_lines(receipts: "DataFrame", claim_kind: str, claim_form: str) -> "D
         .withColumn("found_rule", rule)
         .where("found_rule is not null")
         .select(
-            "insurer_number", "file_sha256", "claim_month",
+            "insurer_number",
+            "file_sha256",
+            "claim_month",
             (f.col("first_line") + f.col("index")).alias("line_no"),
             "receipt_seq",
             f.col("found_rule").alias("rule"),
             f.when(f.col("found_rule") == own_rule, detail).alias("detail"),
-            "path", "offset", "length",
+            "path",
+            "offset",
+            "length",
             (f.col("first_line") + f.col("index") - f.col("lines_before") - 1).alias("place"),
-        )  # fmt: skip
+        )
     )
 
 
@@ -80,7 +84,9 @@ def _line_rule(claim_kind: str, claim_form: str) -> tuple["Column", "Column"]:
     )
     named = f.when(record_type.rlike("^[A-Z]{2}$"), record_type).otherwise("no record identifier")
     detail = (
-        f.when(rule == "field_count", f.concat(named, f.lit(": "), fields, f.lit(" fields, expected "), f.try_element_at(counts, record_type)))
+        f.when(
+            rule == "field_count", f.concat(named, f.lit(": "), fields, f.lit(" fields, expected "), f.try_element_at(counts, record_type))
+        )
         .when(rule == "unknown_record", named)
         .when(rule == "bad_byte", f.concat(named, f.lit(": a byte that is no character")))
     )

@@ -1,4 +1,4 @@
-"""Receipts of delivered files, decoded but not yet replaced: one row per receipt, its lines in an array, and the rule that keeps it out, if any.
+"""Receipts of delivered files, decoded but not yet replaced: one row per receipt, with its lines and the rule that keeps it out, if any.
 
 A receipt begins with MN in the insurer form and with RE in the claim form; there IR, YK and GO stand outside of any receipt (sequence 0).
 Frames of this module hold persons' data: they are never written, cached or shown.
@@ -20,6 +20,12 @@ AS_SENT = {"insurer": r"1,[^,\n]*,[^,\n]*,", "claim": ""}  # データ識別 1: 
 BEGINS = {"insurer": r"\n(?=[^,\r\n]*,[^,\r\n]*,[^,\r\n]*,MN,)", "claim": r"\n(?=(?:RE|GO|IR|YK),)"}
 RECEIPT_BEGINS = {"insurer": r"^[^,\r\n]*,[^,\r\n]*,[^,\r\n]*,MN,", "claim": "^RE,"}
 IN_QUOTES = r',(?=[^"]*"(?:[^"]*"[^"]*")*[^"]*$)'  # a comma with an odd number of quote marks after it
+LINE_COUNT = r"cast(octet_length(stretch) - octet_length(replace(stretch, '\n', '')) + 1 as int)"
+NUMBERED = """transform(stretches, (stretch, place) -> named_struct(
+    'text', stretch,
+    'first_line', line_sums[place] + 1,
+    'receipt_seq', if(receipt_sums[place + 1] > receipt_sums[place], receipt_sums[place + 1], 0),
+    'is_last_of_piece', place = size(stretches) - 1))"""
 BLANK = "^[ \t\r\u3000]*$"
 
 
@@ -47,12 +53,14 @@ def receipts(pieces: "DataFrame", claim_kind: str, claim_form: str) -> "DataFram
         pieces.withColumn("text", text)
         .withColumn("is_ended", f.endswith("text", f.lit("\n")))
         .withColumn("text", f.when(f.col("is_ended"), f.expr("left(text, char_length(text) - 1)")).otherwise(f.col("text")))
-        .withColumn("stretches", _numbered(f.split("text", BEGINS[claim_form]), claim_form))
-        .select("*", f.posexplode("stretches").alias("place", "stretch"))
-        .withColumn("is_last", f.col("is_last") & (f.col("place") == f.size("stretches") - 1))
-        .drop("content", "text", "stretches", "place")
-        .select("*", "stretch.*")
-        .drop("stretch")
+        .withColumn("stretches", f.split("text", BEGINS[claim_form]))
+        .withColumn("line_sums", _running("lines_before", LINE_COUNT))
+        .withColumn("receipt_sums", _running("receipts_before", f"cast(stretch rlike r'{RECEIPT_BEGINS[claim_form]}' as int)"))
+        .withColumn("stretches", f.expr(NUMBERED))
+        .drop("content", "text", "line_sums", "receipt_sums")
+        .select("*", f.inline("stretches"))
+        .drop("stretches")
+        .withColumn("is_last", f.col("is_last") & f.col("is_last_of_piece"))
     )
     lines = f.split("text", "\n")
     unquoted = f.transform(lines, lambda line: f.replace(f.regexp_replace(line, IN_QUOTES, "，"), f.lit('"'), f.lit("")))
@@ -72,23 +80,12 @@ def insurer_number(text: "Column") -> "Column":
     return f.regexp_replace(f.trim(text), r"^00(?=\d{6}$)", "")
 
 
-def _numbered(stretches: "Column", claim_form: str) -> "Column":
-    """Each stretch with its first line and its receipt in the file: a running sum, since a window would sort and shuffle all lines."""
-    out = "array<struct<first_line:int,receipt_seq:int,text:string>>"
-    start = f.struct(f.col("lines_before").alias("line"), f.col("receipts_before").alias("receipt"), f.array().cast(out).alias("out"))
+def _running(before: str, number: str) -> "Column":
+    """Running sums over the stretches of a piece, from what precedes the piece; a window would sort and shuffle all lines instead.
 
-    def add(done: "Column", stretch: "Column") -> "Column":
-        is_receipt = stretch.rlike(RECEIPT_BEGINS[claim_form])
-        seq = f.when(is_receipt, done["receipt"] + 1).otherwise(f.lit(0))
-        lines = (f.octet_length(stretch) - f.octet_length(f.replace(stretch, f.lit("\n"), f.lit(""))) + 1).cast("int")
-        numbered = f.struct((done["line"] + 1).alias("first_line"), seq.alias("receipt_seq"), stretch.alias("text"))
-        return f.struct(
-            (done["line"] + lines).alias("line"),
-            (done["receipt"] + is_receipt.cast("int")).alias("receipt"),
-            f.concat(done["out"], f.array(numbered)).alias("out"),
-        )
-
-    return f.aggregate(stretches, start, add, lambda done: done["out"])
+    An aggregate copies what it holds at each step: it holds numbers only, and pieces are small.
+    """
+    return f.expr(f"aggregate(stretches, array({before}), (sums, stretch) -> array_append(sums, element_at(sums, -1) + {number}))")
 
 
 def _first(name: str, record_id: str, claim_kind: str, claim_form: str) -> "Column":

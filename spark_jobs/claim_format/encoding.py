@@ -1,4 +1,4 @@
-"""Bytes of a receipt file: Windows' Shift_JIS, lines ended by CR LF (LF in converted copies), a 0x1A somewhere at the end. What a file is, from its content.
+"""What a file is, from its bytes: Windows' Shift_JIS, lines ended by CR LF (LF in converted copies), a 0x1A somewhere at the end.
 
 A comma or a line end is never the second byte of a character (those are 0x40 and above), so bytes can be cut before they are decoded.
 """
@@ -46,7 +46,9 @@ def recognise(head: bytes) -> Kind:
     provider = next((line for line in records if line.partition(",")[0] in PROVIDERS), None)
     if provider is None:
         raise NotAReceiptFileError(
-            "no provider record (IR, YK) among its first lines" if form == "insurer" else f"a first line of {first.count(',') + 1} fields, not IR or YK"
+            "no provider record (IR, YK) among its first lines"
+            if form == "insurer"
+            else f"a first line of {first.count(',') + 1} fields, not IR or YK"
         )
     fields = provider.split(",")
     kind = PROVIDERS[fields[0]] or FEE_TABLES.get(fields[3] if len(fields) > 3 else "", "")

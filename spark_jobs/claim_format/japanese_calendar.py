@@ -1,4 +1,7 @@
-"""Dates of receipts: Western now, 和暦 (an era digit first) until about spring 2020. The length decides: 5 or 7 digits are 和暦, 6 or 8 Western."""
+"""Dates of receipts: Western now, 和暦 (an era digit first) until about spring 2020.
+
+The length decides: 5 or 7 digits are 和暦, 6 or 8 Western.
+"""
 
 from typing import TYPE_CHECKING
 

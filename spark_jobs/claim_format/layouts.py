@@ -1,6 +1,6 @@
 """Where each field of each record stands, read from `record_layouts.csv`: the one place that knows positions, for writer and reader alike.
 
-`pos` is 1-based and counts the record identifier as 1. In the insurer form three prefix columns stand before it (データ識別, 行番号, 枝番号).
+`pos` is 1-based and counts the record identifier as 1. In the insurer form three columns stand before it: データ識別, 行番号, 枝番号.
 Source: receipt-formats.md (SPEC-MED, PHARMA, MEDDATUM, HEN); see docs/sources.md.
 """
 
@@ -88,7 +88,7 @@ def record(claim_kind: str, record_id: str, claim_form: str = "insurer") -> Reco
 
 
 def positions(claim_kind: str, claim_form: str = "insurer") -> list[tuple[str, str, str, int]]:
-    """(form, claim type, record, position) of every field that may stand in a claim of this kind and form, as `record_layouts.csv` keys them."""
+    """(form, claim type, record, position) of every field of a claim of this kind and form, as `record_layouts.csv` keys them."""
     return [
         (row["form"], row["claim_type"], row["record"], int(row["pos"]))
         for row in _rows()

@@ -22,7 +22,7 @@ def _marks() -> dict[tuple[str, str, str, int], str]:
 
 @cache
 def marks(claim_kind: str, claim_form: str) -> dict[str, dict[int, str]]:
-    """Record → 1-based position → mark, for the fields that may not be stored as sent. KeyError for a field of the layout without a mark."""
+    """Record → 1-based position → mark, for the fields that may not be stored as sent. KeyError for a field without a mark."""
     found: dict[str, dict[int, str]] = {}
     for form, kind, record_id, pos in layouts.positions(claim_kind, claim_form):
         mark = _marks()[form, kind, record_id, pos]

@@ -1,4 +1,4 @@
-"""Each insurer's own secrets, in `secrets` and never under the lake: a key for pseudonyms, and an age key pair that seals quarantined lines.
+"""Each insurer's own secrets, in `secrets`, never under the lake: a key for pseudonyms, an age key pair that seals quarantined lines.
 
 The lake keeps the private half only until its owner takes `<insurer_number>.identity` away; it never reads it.
 """
@@ -24,7 +24,7 @@ def folder(settings: Settings) -> Path:
 
 
 def create(settings: Settings, insurer_number: str | None) -> list[str]:
-    """Make what is missing for one insurer or for all of config/insurers; returns the file names made. Never replaces a key: its pseudonyms would be lost."""
+    """Make what is missing for one insurer or for all; returns the names made. A key is never replaced: its pseudonyms would be lost."""
     place = folder(settings)
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.secrets_path.chmod(0o700)

@@ -1,6 +1,6 @@
 """Pseudonyms as Spark expressions: HMAC-SHA-256 of normalised text, lower hex, with the key of the claim's insurer.
 
-The pads of HMAC come from the key files as a small broadcast table, so that no key is in a plan, a log or an error, and no row passes through Python.
+The pads of HMAC come from the key files as a small broadcast table: no key is in a plan, a log or an error; no row passes through Python.
 """
 
 import unicodedata
@@ -20,8 +20,8 @@ SMALL_KANA = "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮ
 LARGE_KANA = "あいうえおつやゆよわかけアイウエオツヤユヨワカケ"
 FULL_WIDTH = "".join(chr(code) for code in range(0xFF01, 0xFF5F))
 HALF_KANA = "".join(chr(code) for code in range(0xFF61, 0xFFA0))  # the last two are the voicing marks, combining after the change
-VOICED = [  # (base + mark, one letter): カ + ゛ = ガ
-    (base + mark, whole)
+VOICED = [  # カ, ゛ and ガ
+    base + mark + whole
     for base in map(chr, range(0x3041, 0x30FF))
     for mark in "\u3099\u309a"
     if len(whole := unicodedata.normalize("NFC", base + mark)) == 1
@@ -33,13 +33,12 @@ _TARGET = _TO.translate(str.maketrans(SMALL_KANA, LARGE_KANA))
 
 
 def normalise(text: "Column") -> "Column":
-    """One width, no blanks, no leading zeros, large kana: systems of providers write the same name and number in different ways."""
+    """One width, no blanks, large kana, no leading zeros in any part: providers write the same name and number in different ways."""
     plain = f.translate(text, _FROM + BLANKS, _TARGET)
-    pairs = f.array(*(f.struct(f.lit(pair).alias("pair"), f.lit(whole).alias("whole")) for pair, whole in VOICED))
-    whole = f.when(
-        plain.rlike("[\u3099\u309a]"), f.aggregate(pairs, plain, lambda done, p: f.replace(done, p["pair"], p["whole"]))
-    ).otherwise(plain)
-    return f.regexp_replace(whole, "^0+(?=.)", "")
+    voiced = f.aggregate(  # each word: base, mark, the one letter they make
+        f.split(f.lit(" ".join(VOICED)), " "), plain, lambda done, word: f.replace(done, f.left(word, f.lit(2)), f.right(word, f.lit(1)))
+    )
+    return f.regexp_replace(f.when(plain.rlike("[\u3099\u309a]"), voiced).otherwise(plain), f"(^|{SEPARATOR})0+(?=[^{SEPARATOR}])", "$1")
 
 
 def pads(spark: "SparkSession", settings: Settings) -> "DataFrame":
@@ -66,6 +65,6 @@ def pads(spark: "SparkSession", settings: Settings) -> "DataFrame":
 
 def hmac(*parts: "Column") -> "Column":
     """Pseudonym of the normalised parts; the frame has `ipad` and `opad`."""
-    text = f.concat_ws(SEPARATOR, *(normalise(f.coalesce(part, f.lit(""))) for part in parts))
+    text = normalise(f.concat_ws(SEPARATOR, *(f.coalesce(part, f.lit("")) for part in parts)))
     inner = f.unhex(f.sha2(f.concat(f.col("ipad"), text.cast("binary")), 256))
     return f.sha2(f.concat(f.col("opad"), inner), 256)

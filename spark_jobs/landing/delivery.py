@@ -1,12 +1,13 @@
-"""landing.delivery: which files were delivered by whom, and what became of them. Files stay where their owner keeps them; only their heads and hashes are read.
+"""landing.delivery: which files were delivered by whom, and what became of them.
 
+Files stay where their owner keeps them; only their heads and hashes are read.
 The same content twice is one delivery; the same name with other content is a new one.
 """
 
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,8 @@ class DeliveredFile:
     claim_month: int
     mismatch_rule: str
     file_bytes: int = 0
-    state: str = "received"
+    state: str = ""  # that of the latest event
+    event_no: int = 0  # of the latest event; 0 = none recorded yet
 
 
 @dataclass
@@ -76,31 +78,37 @@ class Event:
 
 
 def deliver(spark: "SparkSession", settings: Settings, path: Path, insurer_number: str) -> DeliverySummary:
-    """Record the receipt files under `path` as delivered by this insurer; what can not be taken is recorded as rejected, and the others go on."""
+    """Record the receipt files under `path` as delivered by this insurer; what can not be taken is rejected, the others go on."""
     insurer = config.insurer(settings, insurer_number)
     summary, events = DeliverySummary(insurer_number), []
-    states = {(file.file_sha256): file for file in files(spark, insurer_number)}
-    months = {(file.claim_form, file.claim_kind, file.claim_month) for file in states.values() if file.state not in CLOSED}
+    held = {file.file_sha256: file for file in files(spark, insurer_number)}
+    months = {_month(file) for file in held.values() if file.state not in CLOSED}
     for source in _receipt_files(path):
         event, found = _recognise(source, insurer_number, insurer.mismatch)
-        file = event.file
-        if (before := states.get(file.file_sha256)) and before.state not in CLOSED:
+        before = held.get(event.file.file_sha256)
+        if before and before.state not in CLOSED:
             summary.known += 1
             continue
-        states[file.file_sha256] = file
-        month = (file.claim_form, file.claim_kind, file.claim_month)
-        if event.state == "received" and file.claim_form == "insurer" and month in months:
-            found.append(Finding(insurer_number, file.file_sha256, "second_file_of_month", f"{file.file_name}: {file.claim_kind} {file.claim_month}"))
+        held[event.file.file_sha256] = replace(event.file, state=event.state)
+        if before:
+            event = replace(event, file=replace(event.file, event_no=before.event_no))
         if event.state == "received":
-            months.add(month)
             summary.received += 1
+            if event.file.claim_form == "insurer" and _month(event.file) in months:
+                told = f"{event.file.file_name}: {event.file.claim_kind} {event.file.claim_month}"
+                found.append(Finding(insurer_number, event.file.file_sha256, "second_file_of_month", told))
+            months.add(_month(event.file))
         else:
             summary.rejected += 1
         events.append(event)
         summary.findings += found
     record(spark, events)
-    finding.replace(spark, summary.findings, [event.file for event in events], finding.DELIVERY_RULES)
+    finding.replace(spark, summary.findings, [event.file for event in events], (*finding.DELIVERY_RULES, *finding.LOST_RULES))
     return summary
+
+
+def _month(file: DeliveredFile) -> tuple[str, str, int]:
+    return file.claim_form, file.claim_kind, file.claim_month
 
 
 def files(spark: "SparkSession", insurer_number: str | None = None) -> list[DeliveredFile]:
@@ -111,7 +119,9 @@ def files(spark: "SparkSession", insurer_number: str | None = None) -> list[Deli
     names = [column.name for column in fields(DeliveredFile)]
     latest = events.groupBy("insurer_number", "file_sha256").agg(f.max_by(f.struct(*names[2:]), "event_no").alias("last"))
     rows = latest.select("insurer_number", "file_sha256", "last.*").collect()
-    return sorted((DeliveredFile(**row.asDict()) for row in rows), key=lambda file: (file.claim_month, file.insurer_number, file.file_sha256))
+    return sorted(
+        (DeliveredFile(**row.asDict()) for row in rows), key=lambda file: (file.claim_month, file.insurer_number, file.file_sha256)
+    )
 
 
 def pending(spark: "SparkSession", insurer_number: str | None = None, claim_month: int | None = None) -> list[DeliveredFile]:
@@ -121,25 +131,17 @@ def pending(spark: "SparkSession", insurer_number: str | None = None, claim_mont
     ]  # fmt: skip
 
 
-def record(spark: "SparkSession", events: Iterable[Event]) -> None:
-    """Append events, all in one commit."""
+def record(spark: "SparkSession", events: Iterable[Event]) -> list[DeliveredFile]:
+    """Append events, all in one commit; returns the files in their new state."""
+    own = [column.name for column in fields(Event) if column.name != "file"]
     rows = [
-        {
-            **{column.name: getattr(event.file, column.name) for column in fields(DeliveredFile)},
-            **{column.name: getattr(event, column.name) for column in fields(Event) if column.name != "file"},
-        }
-        for event in events
-    ]
-    if not rows:
-        return
-    types = ", ".join(f"{c.name} {c.type}" for c in tables.DELIVERY.columns if c.name not in ("event_no", "recorded_at"))
-    new = spark.createDataFrame(rows, types)
-    key = ["insurer_number", "file_sha256"]
-    last = spark.table(tables.DELIVERY.name).groupBy(*key).agg(f.max("event_no").alias("last_no"))
-    numbered = new.join(last, key, "left").withColumns(
-        {"event_no": f.coalesce("last_no", f.lit(0)) + 1, "recorded_at": f.current_timestamp()}
-    )
-    tables.DELIVERY.shaped(numbered).write.format("delta").mode("append").saveAsTable(tables.DELIVERY.name)
+        asdict(event.file) | {name: getattr(event, name) for name in own} | {"event_no": event.file.event_no + 1} for event in events
+    ]  # fmt: skip
+    if rows:
+        types = ", ".join(f"{c.name} {c.type}" for c in tables.DELIVERY.columns if c.name != "recorded_at")
+        new = spark.createDataFrame(rows, types).withColumn("recorded_at", f.current_timestamp())
+        tables.DELIVERY.shaped(new).write.format("delta").mode("append").saveAsTable(tables.DELIVERY.name)
+    return [DeliveredFile(**{column.name: row[column.name] for column in fields(DeliveredFile)}) for row in rows]
 
 
 def _receipt_files(path: Path) -> list[Path]:
@@ -150,7 +152,9 @@ def _receipt_files(path: Path) -> list[Path]:
     found = [
         file
         for file in sorted(path.rglob("*"))
-        if file.is_file() and file.suffix.lower() in SUFFIXES and (file.suffix.lower() != ".csv" or RECEIPT_CSV.match(file.name) or _is_receipt(file))
+        if file.is_file()
+        and file.suffix.lower() in SUFFIXES
+        and (file.suffix.lower() != ".csv" or RECEIPT_CSV.match(file.name) or _is_receipt(file))
     ]
     if not found:
         raise LakeError(
@@ -183,7 +187,7 @@ def _recognise(source: Path, insurer_number: str, mismatch_rule: str) -> tuple[E
         place = str(source.resolve())
         return Event(
             DeliveredFile(
-                insurer_number, digest, source.name, place, kind.claim_form, kind.claim_kind, kind.claim_month, mismatch_rule, size, state
+                insurer_number, digest, source.name, place, kind.claim_form, kind.claim_kind, kind.claim_month, mismatch_rule, size
             ),
             state,
             detail=detail,

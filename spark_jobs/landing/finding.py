@@ -1,4 +1,4 @@
-"""landing.delivery_finding: what was found on a delivered file, what was expected, what to do. One row per rule and file, with the first place and the count."""
+"""landing.delivery_finding: what was found on a delivered file, what was expected, what to do. One row per rule and file."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from spark_jobs.landing.delivery import DeliveredFile
 
 DELIVERY_RULES = (
-    "empty_file", "not_a_receipt_file", "kind_not_read", "several_providers", "file_missing", "file_changed",
-    "name_contradicts", "second_file_of_month",
+    "empty_file", "not_a_receipt_file", "kind_not_read", "several_providers", "name_contradicts", "second_file_of_month",
 )  # fmt: skip
-CONTENT_RULES = tuple(rule for rule in RULES if rule not in DELIVERY_RULES)
+LOST_RULES = ("file_missing", "file_changed")
 
 
 @dataclass(frozen=True)
@@ -45,19 +44,26 @@ class Finding:
 
 def replace(spark: "SparkSession", findings: list[Finding], files: Iterable["DeliveredFile"], rules: tuple[str, ...]) -> None:
     """Write the findings of these files under these rules in place of the earlier ones."""
-    numbers = sorted({(file.insurer_number, file.file_sha256) for file in files})
-    if not numbers:
+    keys = {(file.insurer_number, file.file_sha256) for file in files}
+    if not keys:
         return
-    condition = (
-        f"insurer_number in ({_literals(number for number, _ in numbers)}) and file_sha256 in ({_literals(sha for _, sha in numbers)}) "
-        f"and rule in ({_literals(rules)})"
-    )
+    condition = f"{_of(keys)} and rule in ({_literals(rules)})"
     table = tables.DELIVERY_FINDING
     if not findings and spark.table(table.name).where(condition).isEmpty():
         return
     types = ", ".join(f"{c.name} {c.type}" for c in table.columns)
     rows = spark.createDataFrame([finding.row() for finding in findings], types)
     table.shaped(rows).write.format("delta").mode("overwrite").option("replaceWhere", condition).saveAsTable(table.name)
+
+
+def count(spark: "SparkSession", files: Iterable["DeliveredFile"]) -> int:
+    """How many findings these files have."""
+    keys = {(file.insurer_number, file.file_sha256) for file in files}
+    return spark.table(tables.DELIVERY_FINDING.name).where(_of(keys)).count() if keys else 0
+
+
+def _of(keys: Iterable[tuple[str, str]]) -> str:
+    return f"insurer_number in ({_literals(number for number, _ in keys)}) and file_sha256 in ({_literals(sha for _, sha in keys)})"
 
 
 def _literals(values: Iterable[str]) -> str:

@@ -18,35 +18,64 @@ MEND = "The sender mends the file; deliver it again."
 RULES = {
     # the file, at delivery
     "empty_file": Rule("stop", "the file has no bytes", "a receipt file", MEND),
-    "not_a_receipt_file": Rule("stop", "the first lines are no receipts in a known form", "IR or YK first, or 3 prefix columns and MN", MEND),
+    "not_a_receipt_file": Rule(
+        "stop", "the first lines are no receipts in a known form", "IR or YK first, or 3 prefix columns and MN", MEND
+    ),
     "kind_not_read": Rule("stop", "a kind of receipt that is not read yet", "医科, DPC or 調剤", "Leave it out of the delivery."),
     "several_providers": Rule(
-        "stop", "a claim-form file with more than one IR or YK", "one provider per file", "Split the file at its IR or YK; deliver the parts."
+        "stop",
+        "a claim-form file with more than one IR or YK",
+        "one provider per file",
+        "Split the file at its IR or YK; deliver the parts.",
     ),
     "file_missing": Rule("stop", "the file is gone since its delivery", "the delivered file", "Put it back and deliver it again."),
     "file_changed": Rule("stop", "the file changed since its delivery", "the delivered content", "Deliver it again; it is a new delivery."),
-    "name_contradicts": Rule("tell", "the name promises another form or kind than the content has", "a name that fits", "Check the name; content counts."),
+    "name_contradicts": Rule(
+        "tell", "the name promises another form or kind than the content has", "a name that fits", "Check the name; content counts."
+    ),
     "second_file_of_month": Rule(
-        "tell", "a second insurer-form file of one kind and month", "one file a month and kind", "If it replaces the first, its claims count twice: ask."
+        "tell",
+        "a second insurer-form file of one kind and month",
+        "one file a month and kind",
+        "If it replaces the first, its claims count twice: ask.",
     ),
     # lines and receipts
     "bad_byte": Rule("stop", "a byte that is no character", "Windows-31J (Shift_JIS)", MEND),
     "bad_prefix": Rule("stop", "データ識別, 行番号, 枝番号 do not stand before the record", "3 numbers and a record identifier", MEND),
     "unknown_record": Rule("stop", "a record identifier that this form and kind do not have", "a record of record_layouts.csv", MEND),
     "field_count": Rule("stop", "too many or too few fields", "the count of the record's layout", MEND),
-    "receipt_of_bad_line": Rule("stop", "a line of a receipt that holds an unreadable one", "a readable receipt", "See the finding of the bad line."),
-    "cut_receipt": Rule("stop", "the last receipt does not end: the file was cut", "RC and a line end (insurer form), GO (claim form)", MEND),
+    "receipt_of_bad_line": Rule(
+        "stop", "a line of a receipt that holds an unreadable one", "a readable receipt", "See the finding of the bad line."
+    ),
+    "cut_receipt": Rule(
+        "stop", "the last receipt does not end: the file was cut", "RC and a line end (insurer form), GO (claim form)", MEND
+    ),
     "receipt_shape": Rule("stop", "header or payer twice in one receipt, or missing", "one RE, one IR or YK, one HO at most", MEND),
     "outside_receipt": Rule("stop", "a line before the first receipt of an insurer-form file", "MN first", MEND),
     "blank_line": Rule("stop", "a line without content", "no blank lines", "Nothing is lost; tell the sender."),
     "insurer_mismatch": Rule(
-        "tell", "claims of another insurer than the depositor (stop where the insurer's file says reject)", "HO of the depositor",
+        "tell",
+        "claims of another insurer than the depositor (stop where the insurer's file says reject)",
+        "HO of the depositor",
         "Check whose claims they are; `mismatch` in config/insurers decides.",
     ),
     # contents
-    "go_total": Rule("tell", "GO says other totals than its receipts", "GO equal to the sum of its receipts", "Ask the sender for the whole file."),
-    "jy_target_missing": Rule("tell", "a correction (JY) names a line that its receipt does not have", "an existing line", "Ask the review body."),
-    "points_identity": Rule("tell", "lines do not add up to 合計点数", "合計点数 = Σ points of the lines", "Look at the first receipt; all of them were taken in."),
-    "kind_not_read_yet": Rule("tell", "a kind of receipt that stays in bronze", "医科 or 調剤", "Nothing to do: it is read when this kind is."),
-    "check_digit": Rule("tell", "an insurer or payer number with a wrong check digit", "a valid number", "Check the number; local schemes may differ."),
-}  # fmt: skip
+    "go_total": Rule(
+        "tell", "GO says other totals than its receipts", "GO equal to the sum of its receipts", "Ask the sender for the whole file."
+    ),
+    "jy_target_missing": Rule(
+        "tell", "a correction (JY) names a line that its receipt does not have", "an existing line", "Ask the review body."
+    ),
+    "points_identity": Rule(
+        "tell",
+        "lines do not add up to 合計点数",
+        "合計点数 = Σ points of the lines",
+        "Look at the first receipt; all of them were taken in.",
+    ),
+    "kind_not_read_yet": Rule(
+        "tell", "a kind of receipt that stays in bronze", "医科 or 調剤", "Nothing to do: it is read when this kind is."
+    ),
+    "check_digit": Rule(
+        "tell", "an insurer or payer number with a wrong check digit", "a valid number", "Check the number; local schemes may differ."
+    ),
+}
