@@ -1,12 +1,12 @@
 {#
 A table with a contract is declared with types, NOT NULL and comments, then filled: two commits. The adapter's own way (CTAS, then one ALTER
-for each comment and each constraint) takes a commit a column, and Delta refuses SET NOT NULL on a table made by CTAS.
+for each comment and each constraint) takes a commit a column, and Delta refuses SET NOT NULL on a table made by CTAS. BY NAME refuses a
+column that is missing or too many; types are the declared ones.
 #}
 {% macro spark__create_table_as(temporary, relation, compiled_code, language='sql') -%}
     {%- if temporary -%}
         {{ create_temporary_view(relation, compiled_code) }}
     {%- elif config.get('contract').enforced -%}
-        {{ get_assert_columns_equivalent(compiled_code) }}
         {%- call statement('declare') -%}
             create or replace table {{ relation }} (
                 {%- for column in model.columns.values() %}
@@ -17,8 +17,8 @@ for each comment and each constraint) takes a commit a column, and Delta refuses
                 {%- endfor %}
             ) using delta {{ clustered_cols('cluster by') }} {{ comment_clause() }}
         {%- endcall -%}
-        insert into {{ relation }} ({{ model.columns.keys() | join(', ') }})
-        {{ get_select_subquery(compiled_code) }}
+        insert into {{ relation }} by name
+        {{ compiled_code }}
     {%- else -%}
         create or replace table {{ relation }} using delta {{ clustered_cols('cluster by') }} {{ comment_clause() }} as
         {{ compiled_code }}

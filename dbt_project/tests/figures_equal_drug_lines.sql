@@ -1,4 +1,5 @@
--- The top of the marts, counted again straight from the drug lines of known insurers: nothing lost or doubled on the way through the bridges.
+-- The top of the marts, counted again straight from the drug lines of known insurers:
+-- nothing lost or doubled on the way through the bridges.
 with line as (
     select use.*
     from {{ ref('int_drug_use') }} as use

@@ -1,15 +1,12 @@
 with latest as (
-    select
-        insurer_number,
-        file_sha256,
-        max_by(struct(*), event_no) as event
+    select max_by(struct(*), event_no) as event
     from {{ source('landing', 'delivery') }}
     group by insurer_number, file_sha256
 )
 
 select
-    insurer_number,
-    file_sha256,
+    event.insurer_number,
+    event.file_sha256,
     event.state,
     coalesce(event.claim_month, 0) as claim_month,
     coalesce(event.claim_kind, 'unknown') as claim_kind,

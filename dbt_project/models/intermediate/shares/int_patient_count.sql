@@ -9,15 +9,22 @@ with person_month as (
         use.service_month,
         max(use.share_side = 'bs') as has_bs
     from {{ ref('int_drug_use') }} as use
-    lateral view explode(array(
-        named_struct('geography', 'facility_of_use', 'prefecture_code', use.facility_prefecture_code),
-        named_struct('geography', 'prescriber', 'prefecture_code', use.prescriber_prefecture_code)
-    )) as place
+        lateral view explode(array(
+            named_struct('geography', 'facility_of_use', 'prefecture_code', use.facility_prefecture_code),
+            named_struct('geography', 'prescriber', 'prefecture_code', use.prescriber_prefecture_code)
+        )) as place
     where
         use.share_side is not null
         and use.quantity_claim_unit is not null
         and use.person_id1 is not null
-    group by all
+    group by
+        use.insurer_number,
+        use.person_id1,
+        place.geography,
+        place.prefecture_code,
+        use.ingredient_key,
+        use.setting,
+        use.service_month
 ),
 
 person_at_level as (
@@ -27,7 +34,7 @@ person_at_level as (
         {{ level_keys() }},
         max(cell.has_bs) as has_bs
     from {{ at_every_level('person_month') }}
-    group by all
+    group by cell.insurer_number, cell.person_id1, {{ level_keys() }}
 )
 
 select
@@ -42,4 +49,4 @@ select
     count_if(has_bs) as bs_patient_count,
     count(*) as patient_count
 from person_at_level
-group by all
+group by insurer_number, place_level, place_key, geography, ingredient_level, setting_level, period_kind, period

@@ -5,11 +5,11 @@ with prefecture as (
 )
 
 select
-    prefecture_code,
+    prefecture.prefecture_code,
     place.place_level,
     place.place_key
 from prefecture
-lateral view explode(array(
-    named_struct('place_level', 'nation', 'place_key', 'all'),
-    named_struct('place_level', 'prefecture', 'place_key', prefecture_code)
-)) as place
+    lateral view explode(array(
+        named_struct('place_level', 'nation', 'place_key', 'all'),
+        named_struct('place_level', 'prefecture', 'place_key', prefecture_code)
+    )) as place

@@ -2,10 +2,10 @@
 
 with seen as (
     select distinct
-        service_month,
-        try_to_date(concat(service_month, '01'), 'yyyyMMdd') as first_day
-    from {{ ref('stg_claims__claim') }}
-    inner join {{ ref('stg_masters__insurer') }} using (insurer_number)
+        claim.service_month,
+        try_to_date(concat(claim.service_month, '01'), 'yyyyMMdd') as first_day
+    from {{ ref('stg_claims__claim') }} as claim
+    left semi join {{ ref('stg_masters__insurer') }} as insurer on claim.insurer_number = insurer.insurer_number
 ),
 
 revision as (

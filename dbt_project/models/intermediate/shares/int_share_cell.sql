@@ -6,10 +6,10 @@ with placed as (
         place.geography,
         place.prefecture_code
     from {{ ref('int_drug_use') }} as use
-    lateral view explode(array(
-        named_struct('geography', 'facility_of_use', 'prefecture_code', use.facility_prefecture_code),
-        named_struct('geography', 'prescriber', 'prefecture_code', use.prescriber_prefecture_code)
-    )) as place
+        lateral view explode(array(
+            named_struct('geography', 'facility_of_use', 'prefecture_code', use.facility_prefecture_code),
+            named_struct('geography', 'prescriber', 'prefecture_code', use.prescriber_prefecture_code)
+        )) as place
     where
         use.share_side is not null
         and use.quantity_claim_unit is not null

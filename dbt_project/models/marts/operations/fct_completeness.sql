@@ -12,25 +12,30 @@ with file as (
     from {{ ref('stg_landing__file') }}
 ),
 
+latest as (
+    select max(claim_month) as claim_month
+    from file
+    where is_taken_in
+),
+
 expected as (
     select
         insurer.insurer_number,
-        claim_kind,
-        cast(date_format(month_start, 'yyyyMM') as int) as claim_month
+        kind.claim_kind,
+        cast(date_format(month.first_day, 'yyyyMM') as int) as claim_month
     from {{ ref('stg_masters__insurer') }} as insurer
-    cross join (select max(claim_month) as last_claim_month from file where is_taken_in)
-    lateral view explode(insurer.delivered_kinds) as claim_kind
-    lateral view explode(
-        case
-            when insurer.start_claim_month <= last_claim_month
-                then
-                    sequence(
-                        to_date(concat(insurer.start_claim_month, '01'), 'yyyyMMdd'),
-                        try_to_date(concat(last_claim_month, '01'), 'yyyyMMdd'),
-                        interval 1 month
-                    )
-        end
-    ) as month_start
+    inner join latest on insurer.start_claim_month <= latest.claim_month
+        lateral view explode(insurer.delivered_kinds) kind as claim_kind
+        lateral view explode(sequence(
+            to_date(concat(insurer.start_claim_month, '01'), 'yyyyMMdd'),
+            to_date(concat(latest.claim_month, '01'), 'yyyyMMdd'),
+            interval 1 month
+        )) month as first_day
+),
+
+known_drug as (
+    select distinct drug_code
+    from {{ source('masters', 'drug') }}
 ),
 
 -- what was delivered, counted by file: one scan of each silver table
@@ -49,9 +54,9 @@ drug_of_file as (
     select
         drug.file_sha256,
         count(*) as drug_line_count,
-        count_if(known.drug_code is null) as unknown_drug_line_count
+        count_if(known_drug.drug_code is null) as unknown_drug_line_count
     from {{ ref('stg_claims__claim_drug') }} as drug
-    left join (select distinct drug_code from {{ source('masters', 'drug') }}) as known on drug.drug_code = known.drug_code
+    left join known_drug on drug.drug_code = known_drug.drug_code
     group by drug.file_sha256
 ),
 
@@ -78,22 +83,22 @@ arrived as (
         coalesce(sum(file.quarantine_count), 0) as quarantine_line_count,
         coalesce(sum(claim.claim_count), 0) as claim_count,
         coalesce(sum(claim.claim_of_other_insurer_count), 0) as claim_of_other_insurer_count,
-        coalesce(sum(drug.drug_line_count), 0) as drug_line_count,
-        coalesce(sum(drug.unknown_drug_line_count), 0) as unknown_drug_line_count,
+        coalesce(sum(drugs.drug_line_count), 0) as drug_line_count,
+        coalesce(sum(drugs.unknown_drug_line_count), 0) as unknown_drug_line_count,
         coalesce(sum(finding.stop_finding_count), 0) as stop_finding_count,
         coalesce(sum(finding.tell_finding_count), 0) as tell_finding_count
     from file
     left join claim_of_file as claim on file.insurer_number = claim.insurer_number and file.file_sha256 = claim.file_sha256
-    left join drug_of_file as drug on file.file_sha256 = drug.file_sha256
+    left join drug_of_file as drugs on file.file_sha256 = drugs.file_sha256
     left join finding_of_file as finding on file.insurer_number = finding.insurer_number and file.file_sha256 = finding.file_sha256
     group by file.insurer_number, file.claim_kind, file.claim_month
 ),
 
 together as (
     select
-        insurer_number,
-        claim_month,
-        claim_kind,
+        coalesce(expected.insurer_number, arrived.insurer_number) as insurer_number,
+        coalesce(expected.claim_month, arrived.claim_month) as claim_month,
+        coalesce(expected.claim_kind, arrived.claim_kind) as claim_kind,
         expected.insurer_number is not null as is_expected,
         case
             when coalesce(arrived.ingested_delivery_count, 0) > 0 and arrived.ingested_delivery_count = arrived.delivery_count
@@ -104,7 +109,11 @@ together as (
         end as status,
         arrived.* except (insurer_number, claim_month, claim_kind)
     from expected
-    full outer join arrived using (insurer_number, claim_month, claim_kind)
+    full outer join arrived
+        on
+            expected.insurer_number = arrived.insurer_number
+            and expected.claim_month = arrived.claim_month
+            and expected.claim_kind = arrived.claim_kind
 )
 
 select

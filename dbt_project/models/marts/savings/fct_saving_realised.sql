@@ -13,7 +13,7 @@ of_insurer as (
         sum(cell.saving_yen) as saving_yen,
         sum(cell.uncomputable_quantity) as uncomputable_quantity
     from {{ at_every_level('used') }}
-    group by all
+    group by cell.insurer_number, {{ level_keys() }}, period.price_vintage
 ),
 
 of_population as (
@@ -33,7 +33,17 @@ of_population as (
         sum(of_insurer.uncomputable_quantity) as uncomputable_quantity
     from of_insurer
     inner join {{ ref('int_population_member') }} as population on of_insurer.insurer_number = population.insurer_number
-    group by all
+    group by
+        population.population_kind,
+        population.population_key,
+        of_insurer.place_level,
+        of_insurer.place_key,
+        of_insurer.geography,
+        of_insurer.ingredient_level,
+        of_insurer.setting_level,
+        of_insurer.period_kind,
+        of_insurer.period,
+        of_insurer.price_vintage
 )
 
 select

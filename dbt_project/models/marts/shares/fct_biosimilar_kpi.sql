@@ -39,7 +39,14 @@ used as (
     where
         share.convention = 'claims_units'
         and share.setting = 'all'
-    group by all
+    group by
+        share.population_kind,
+        share.population_key,
+        share.place_level,
+        share.place_key,
+        share.geography,
+        share.period_kind,
+        share.period
 ),
 
 over_both as (
@@ -50,10 +57,10 @@ over_both as (
         cast(counted.ingredient_count as int) as ingredient_count
     from used
     inner join listed_count on used.period_kind = listed_count.period_kind and used.period = listed_count.period
-    lateral view explode(array(
-        named_struct('denominator_kind', 'listed', 'ingredient_count', listed_count.listed_ingredient_count),
-        named_struct('denominator_kind', 'used', 'ingredient_count', used.used_ingredient_count)
-    )) as counted
+        lateral view explode(array(
+            named_struct('denominator_kind', 'listed', 'ingredient_count', listed_count.listed_ingredient_count),
+            named_struct('denominator_kind', 'used', 'ingredient_count', used.used_ingredient_count)
+        )) as counted
 )
 
 select
@@ -67,7 +74,7 @@ select
     denominator_kind,
     ingredient_count,
     cast(reached_ingredient_count as int) as reached_ingredient_count,
-    cast(reached_ingredient_count / ingredient_count as decimal(9, 8)) as kpi_ratio,
+    {{ ratio('reached_ingredient_count', 'ingredient_count') }} as kpi_ratio,
     cast(0.6 as decimal(9, 8)) as target_ratio,
     cast(0.8 as decimal(9, 8)) as reached_from_share_ratio,
     months_in_period

@@ -12,7 +12,7 @@ with summed as (
         cast(0 as bigint) as bs_patient_count,
         cast(0 as bigint) as patient_count
     from {{ at_every_level(ref('int_share_cell')) }}
-    group by all
+    group by cell.insurer_number, {{ level_keys() }}
 ),
 
 -- patients are no sum of months or places: counted apart, laid beside the sums
@@ -58,7 +58,16 @@ of_population as (
         sum(of_insurer.patient_count) as patient_count
     from of_insurer
     inner join {{ ref('int_population_member') }} as population on of_insurer.insurer_number = population.insurer_number
-    group by all
+    group by
+        population.population_kind,
+        population.population_key,
+        of_insurer.place_level,
+        of_insurer.place_key,
+        of_insurer.geography,
+        of_insurer.ingredient_level,
+        of_insurer.setting_level,
+        of_insurer.period_kind,
+        of_insurer.period
 ),
 
 in_convention as (
@@ -68,23 +77,23 @@ in_convention as (
         counted.numerator,
         counted.denominator
     from of_population
-    lateral view explode(array(
-        named_struct(
-            'convention', 'claims_units',
-            'numerator', cast(bs_quantity as decimal(24, 6)),
-            'denominator', cast(quantity as decimal(24, 6))
-        ),
-        named_struct(
-            'convention', 'value',
-            'numerator', cast(bs_value_yen as decimal(24, 6)),
-            'denominator', cast(value_yen as decimal(24, 6))
-        ),
-        named_struct(
-            'convention', 'patients',
-            'numerator', cast(bs_patient_count as decimal(24, 6)),
-            'denominator', cast(patient_count as decimal(24, 6))
-        )
-    )) as counted
+        lateral view explode(array(
+            named_struct(
+                'convention', 'claims_units',
+                'numerator', cast(bs_quantity as decimal(26, 12)),
+                'denominator', cast(quantity as decimal(26, 12))
+            ),
+            named_struct(
+                'convention', 'value',
+                'numerator', cast(bs_value_yen as decimal(26, 12)),
+                'denominator', cast(value_yen as decimal(26, 12))
+            ),
+            named_struct(
+                'convention', 'patients',
+                'numerator', cast(bs_patient_count as decimal(26, 12)),
+                'denominator', cast(patient_count as decimal(26, 12))
+            )
+        )) as counted
 )
 
 select
@@ -98,9 +107,9 @@ select
     share.period_kind,
     share.period,
     share.convention,
-    share.numerator,
-    share.denominator,
-    cast(share.numerator / share.denominator as decimal(9, 8)) as share_ratio,
+    cast(share.numerator as decimal(24, 6)) as numerator,
+    cast(share.denominator as decimal(24, 6)) as denominator,
+    {{ ratio('share.numerator', 'share.denominator') }} as share_ratio,
     share.patient_count,
     cast(share.unpriced_quantity as decimal(24, 6)) as unpriced_quantity,
     period.months_in_period

@@ -24,10 +24,10 @@ cell as (
 published as (
     select
         *,
-        max(quantity_claim_unit) filter (where cell_kind = 'total') over published_row as total,
-        sum(quantity_claim_unit) filter (where cell_kind = 'prefecture') over published_row as visible,
-        min(quantity_claim_unit) filter (
-            where cell_kind = 'prefecture' and quantity_claim_unit >= hidden_below
+        max(case when cell_kind = 'total' then quantity_claim_unit end) over published_row as total,
+        sum(case when cell_kind = 'prefecture' then quantity_claim_unit end) over published_row as visible,
+        min(
+            case when cell_kind = 'prefecture' and quantity_claim_unit >= hidden_below then quantity_claim_unit end
         ) over published_row as smallest_visible,
         count_if(cell_kind = 'prefecture' and is_hidden) over published_row as hidden_cell_count
     from cell
@@ -80,16 +80,16 @@ summed as (
         place_key,
         setting_level as setting,
         ingredient_key,
-        cast(coalesce(sum(quantity) filter (where share_side = 'bs'), 0) as decimal(24, 6)) as bs_quantity,
-        cast(coalesce(sum(quantity) filter (where share_side = 'ref'), 0) as decimal(24, 6)) as ref_quantity,
-        cast(coalesce(sum(lowest) filter (where share_side = 'bs'), 0) as decimal(24, 6)) as bs_lowest,
-        cast(coalesce(sum(highest) filter (where share_side = 'bs'), 0) as decimal(24, 6)) as bs_highest,
-        cast(coalesce(sum(lowest) filter (where share_side = 'ref'), 0) as decimal(24, 6)) as ref_lowest,
-        cast(coalesce(sum(highest) filter (where share_side = 'ref'), 0) as decimal(24, 6)) as ref_highest,
+        cast(coalesce(sum(quantity) filter (where share_side = 'bs'), 0) as decimal(26, 12)) as bs_quantity,
+        cast(coalesce(sum(quantity) filter (where share_side = 'ref'), 0) as decimal(26, 12)) as ref_quantity,
+        cast(coalesce(sum(lowest) filter (where share_side = 'bs'), 0) as decimal(26, 12)) as bs_lowest,
+        cast(coalesce(sum(highest) filter (where share_side = 'bs'), 0) as decimal(26, 12)) as bs_highest,
+        cast(coalesce(sum(lowest) filter (where share_side = 'ref'), 0) as decimal(26, 12)) as ref_lowest,
+        cast(coalesce(sum(highest) filter (where share_side = 'ref'), 0) as decimal(26, 12)) as ref_highest,
         cast(count_if(is_hidden) as int) as hidden_cell_count,
         concat_ws('・', transform(array_sort(collect_set(ndb_round)), round -> concat('第', round, '回'))) as source_rounds
     from estimated
-    lateral view explode(array(setting, 'all')) as setting_level
+        lateral view explode(array(setting, 'all')) as setting_level
     group by fiscal_year, place_level, place_key, setting_level, ingredient_key
 )
 
@@ -99,11 +99,11 @@ select
     place_key,
     setting,
     ingredient_key,
-    bs_quantity,
-    ref_quantity,
-    cast(try_divide(bs_quantity, bs_quantity + ref_quantity) as decimal(9, 8)) as share_ratio,
-    cast(coalesce(try_divide(bs_lowest, bs_lowest + ref_highest), 0) as decimal(9, 8)) as share_ratio_low,
-    cast(coalesce(try_divide(bs_highest, bs_highest + ref_lowest), 1) as decimal(9, 8)) as share_ratio_high,
+    cast(bs_quantity as decimal(24, 6)) as bs_quantity,
+    cast(ref_quantity as decimal(24, 6)) as ref_quantity,
+    case when bs_quantity + ref_quantity > 0 then {{ ratio('bs_quantity', '(bs_quantity + ref_quantity)') }} end as share_ratio,
+    case when bs_lowest + ref_highest > 0 then {{ ratio('bs_lowest', '(bs_lowest + ref_highest)') }} else 0 end as share_ratio_low,
+    case when bs_highest + ref_lowest > 0 then {{ ratio('bs_highest', '(bs_highest + ref_lowest)') }} else 1 end as share_ratio_high,
     hidden_cell_count,
     source_rounds
 from summed
