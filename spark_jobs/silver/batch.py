@@ -52,12 +52,12 @@ def _write_claims(spark: SparkSession, files: "Sequence[DeliveredFile]") -> list
         first = first.join(held.where("is_beaten"), "claim_key", "left_anti")
 
     replaced = f"claim_month in {_listed({x.claim_month for x in files})} and file_sha256 in {_listed({x.file_sha256 for x in files})}"
-    _replace(CLAIM_DRUG, claim_drug.read(first), replaced)
-    _replace(CLAIM_DIAGNOSIS, claim_diagnosis.read(first), replaced)
-    _replace(CLAIM_PAYER, claim_payer.read(first), replaced)
+    _replace(spark, CLAIM_DRUG, claim_drug.read(first), replaced)
+    _replace(spark, CLAIM_DIAGNOSIS, claim_diagnosis.read(first), replaced)
+    _replace(spark, CLAIM_PAYER, claim_payer.read(first), replaced)
     person.write(spark, person.read(spark, first, insurers), insurers)
-    _replace(FACILITY, facility.read(spark, first), "true")
-    _replace(CLAIM, CLAIM.shaped(first), replaced)
+    _replace(spark, FACILITY, facility.read(spark, first), "true")
+    _replace(spark, CLAIM, CLAIM.shaped(first), replaced)
 
     found = list(finding.points(claims))
     if corrected is not None:
@@ -68,8 +68,13 @@ def _write_claims(spark: SparkSession, files: "Sequence[DeliveredFile]") -> list
     return found
 
 
-def _replace(table: Table, rows: DataFrame, condition: str) -> None:
-    rows.hint("rebalance", *table.partition_by).writeTo(table.name).overwrite(f.expr(condition))
+def _replace(spark: SparkSession, table: Table, rows: DataFrame, condition: str) -> None:
+    """What the condition names is replaced; where there is nothing yet, appended, which costs half."""
+    writer = rows.hint("rebalance", *table.partition_by).writeTo(table.name)
+    if spark.table(table.name).where(condition).isEmpty():
+        writer.append()
+    else:
+        writer.overwrite(f.expr(condition))
 
 
 def _listed(values: Iterable[str | int]) -> str:

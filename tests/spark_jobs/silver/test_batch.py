@@ -1,0 +1,375 @@
+"""Silver from bronze, by hand-written receipts: one batch for what a file holds, a few more for order of arrival and repetition."""
+
+from collections import defaultdict
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from conftest import DEPOSITOR, Receipts
+
+from spark_jobs import tables
+from spark_jobs.claim_format import layouts
+
+KIND = {"MN": "med", "JY": "med"}
+SILVER = (tables.CLAIM, tables.CLAIM_DRUG, tables.CLAIM_DIAGNOSIS, tables.CLAIM_PAYER, tables.PERSON, tables.FACILITY)
+
+EXAMPLE = """\
+2,1,0,MN,900000123,東京都千代田区見本町一丁目,13150606900000123,,,
+1,2,0,IR,1,13,1,9900013,,見本クリニック,202406,00,
+1,3,0,RE,1,1112,202405,見本　花子,2,19800402,,,,,,,M-0001,,,,,,,,,,,,,,,,,,,,,,,ミホンハナコ,
+1,4,0,HO,06990014,見本,１２３４５,1,491,,,,,,,,,
+1,5,0,SY,0000999,20240510,1,,見本傷病,01,
+1,6,0,SI,11,1,199990001,,288,1,,,,,,,,,,,,,,,,1,,,,,,,,,,,,,,,,,,,,,
+1,7,0,IY,21,1,699990001,3,,14,,,,,,,,,,,,,,,,14,,,,,,,,,,,,,,,,,,,,,
+1,8,0,IY,,1,699990002,1.5,12,14,,,,,,,,,,,,,,,,14,,,,,,,,,,,,,,,,,,,,,
+1,9,0,IY,23,1,699990003,20,35,1,,,,,,,,,,,,,,,,1,,,,,,,,,,,,,,,,,,,,,
+2,10,0,HO,06990014,見本,１２３４５,1,456,,,,,,,,,
+2,11,0,JY,2,4,0,,,10,0,
+2,12,0,JY,3,9,0,,B,,,
+2,13,1,EX,,,,,,,,,,,,1:202406:
+2,14,0,RC,Ver0000100112233445566778899aabbccddeeff
+"""
+
+
+def med(record: str, **values) -> list[str]:
+    return layouts.record("med", record).line(**values)
+
+
+def pha(record: str, **values) -> list[str]:
+    return layouts.record("pha", record).line(**values)
+
+
+def re(n: int, **values) -> list[str]:
+    given = {"receipt_type": "1112", "treatment_month": "202410", "patient_name": f"見本　{n}", "sex": "2", "birth_date": "19800402"}
+    return med("RE", receipt_no=n, **given | values)
+
+
+def ho(n: int, points: int, **values) -> list[str]:
+    return med("HO", insurer_number="  " + DEPOSITOR[:6] if n == 0 else DEPOSITOR, insured_symbol="見本", insured_number=n, treatment_days=1,
+               total_points=points, **values)  # fmt: skip
+
+
+def si(treatment_class: str, points: object, **values) -> list[str]:
+    return med(
+        "SI",
+        **{"treatment_class": treatment_class, "burden_class": "1", "procedure_code": "199990001", "points": points, "times": 1} | values,
+    )
+
+
+def iy(treatment_class: str, code: str, quantity: object, times: object = 1, points: object = "", **values) -> list[str]:
+    given = {
+        "treatment_class": treatment_class,
+        "burden_class": "1",
+        "drug_code": code,
+        "quantity": quantity,
+        "times": times,
+        "points": points,
+    }
+    return med("IY", **given | values)
+
+
+def jy(kind: int, target: object = "", after: object = "") -> list[str]:
+    return med("JY", correction_class=kind, target_row_no=target, target_branch_no=0, after_row_no=after, after_branch_no=0)
+
+
+PROVIDER = med(
+    "IR",
+    review_body="1",
+    prefecture="13",
+    fee_table="1",
+    institution_code="9900013",
+    institution_name="見本クリニック",
+    claim_month="202411",
+)
+PHARMACY = pha(
+    "YK", review_body="1", prefecture="13", fee_table="4", institution_code="9900021", institution_name="見本薬局", claim_month="202411"
+)
+
+
+def insurer_form(*receipts: list[list[str]], provider: list[str] = PROVIDER) -> str:
+    """Each line gets its prefix; MN, JY and lines that begin with a number of their own (データ識別) are not of the provider."""
+    lines = []
+    for receipt in receipts:
+        body = [med("MN", receipt_management_no="900000001", institution_address="東京都"), provider, *receipt]
+        for row, cells in enumerate(body, start=1):
+            data_id, cells = (cells[0], cells[1:]) if cells[0].isdigit() else ("2" if cells[0] in ("MN", "JY") else "1", cells)
+            lines.append(",".join([data_id, str(row), "0", *cells]))
+    return "\n".join(lines) + "\n"
+
+
+def claim_form(*receipts: list[list[str]], provider: list[str] = PROVIDER) -> str:
+    """Lines of the provider, empty fields at the end left out as some senders do."""
+    lines = [",".join(cells).rstrip(",") for cells in [provider, *(line for receipt in receipts for line in receipt)]]
+    return "\n".join(lines) + f"\nGO,{len(receipts)},0,99\n"
+
+
+# receipts of the insurer-form file, by receipt_seq: rows count from 1 = MN, 2 = IR, 3 = RE
+CORRECTED = [
+    re(1), ho(1, 500),  # rows 3, 4
+    iy("21", "699990001", "1", 1, 10), iy("", "699990002", "2", 5, 20),  # rows 5, 6
+    ["2", *ho(1, 400)], ["2", *ho(1, 130)],  # rows 7, 8: HO corrected, and corrected again
+    ["2", *iy("", "699990003", "4", 1, 5)], ["2", *iy("33", "699990004", "8", 1, 15)],  # rows 9, 10: added
+    ["3", *iy("21", "699990005", "16", 1, 999)], ["12", *iy("21", "699990006", "16", 1, 999)],  # of a re-review and a re-claim: not read
+    jy(2, 4, 7), jy(2, 7, 8), jy(1, 5, 9), jy(1, "", 10), jy(3, 99), jy(2, 98, 10),
+]  # fmt: skip
+CARRIED = [
+    re(2, special_notes="2629", benefit_rate="70", copay_class="1"), ho(2, 100, copay_amount=1500),
+    med("SN", payer_kind="1", verification_class="01", branch_no="02"), med("MF", copay_info_class="01"),
+    med("CO", treatment_class="22", burden_class="1", comment_code="810000001", comment_text="x"),
+    iy("", "620098801", "0.5", 2, 40, day_9="1", day_12="1"),
+    iy("", "799990001", "1", 1, 20), iy("", "699990009", "", 1, ""),
+    si("97", 690), si("", 200),  # meals: yen, and what stands below them is "as above"
+]  # fmt: skip
+DELETED_HEAD = [re(3), ho(3, 30), iy("21", "699990001", "1", 1, ""), iy("", "699990002", "1", 3, 10), jy(3, 5)]
+PUBLIC = [
+    re(4, receipt_type="1212"),
+    med("KO", public_payer_number="51130010", recipient_number="0000001", treatment_days=3, total_points=288, public_copay_amount=500),
+    si("11", 288, burden_class="5"), iy("", "699990001", "1", 1, "", burden_class="5"),
+]  # fmt: skip
+SUSPECTED = [
+    re(5), ho(5, 0), med("KO", public_payer_number="83136019", treatment_days=1, total_points=7),
+    med("SY", disease_code="2500013", start_date="5060801", outcome="1", modifier_codes="10818002", main_disease="01"),
+    med("SY", disease_code="2500013", start_date="20241001", outcome="1", modifier_codes="10800210"),
+    med("SY", disease_code="0000999", start_date="20241001", outcome="1", disease_name="見本病の疑い"),
+    med("SY", disease_code="0000999", start_date="20241001", outcome="1", disease_name="見本病"),
+]  # fmt: skip
+INPATIENT = [
+    re(6, receipt_type="1117", birth_date="3250110", treatment_month="50610", admission_date="5061003"), ho(6, 1000),
+    si("90", 1000), iy("33", "699990001", "1", 1, ""), si("40", "", procedure_code="140001010"),
+]  # fmt: skip
+DIALYSIS = [re(7), ho(7, 2000), si("40", 2000, procedure_code="140057810"), iy("", "699990001", "1", 1, "")]
+MED = [CORRECTED, CARRIED, DELETED_HEAD, PUBLIC, SUSPECTED, INPATIENT, DIALYSIS]
+
+
+def pha_re(n: int, prescriber_name: str = "見本病院") -> list[str]:
+    return pha("RE", receipt_no=n, receipt_type="4116", treatment_month="202410", patient_name="見本　薬", sex="1", birth_date="20100101",
+               prescriber_prefecture="13", prescriber_fee_table="1", prescriber_institution_code="9900039",
+               prescriber_institution_name=prescriber_name, patient_name_kana="ミホンヤク")  # fmt: skip
+
+
+def cz(day: str, quantity: int, points: int, **values) -> list[str]:
+    return pha("CZ", dispensing_date=day, dispensed_quantity=quantity, dispensing_fee_points=24, drug_points=points, **values)
+
+
+def pha_ho(points: int) -> list[str]:
+    return pha("HO", insurer_number=DEPOSITOR, insured_symbol="見本", insured_number="P1", prescription_count=2, total_points=points)
+
+
+TWO_DISPENSINGS = [
+    pha_re(1), pha_ho(24 + 60 + 24 + 28 + 24 + 12 + 90),
+    pha("SH", prescription_no="01", dosage_form="1", unit_drug_points="4"), cz("20241021", 15, 60), cz("20241007", 7, 28),
+    pha("IY", burden_class="1", drug_code="699990001", quantity="1.5"), pha("IY", burden_class="5", drug_code="699990002", quantity=""),
+    pha("SH", prescription_no="02", dosage_form="5", unit_drug_points="12"), cz("20241007", 1, 12),
+    pha("IY", burden_class="2", drug_code="699990001", quantity="10"),
+    pha("KI", charge_date="20241007", base_fee_points=42, pharm_fee_1_points=45, base_fee_addition_2_points=3),
+]  # fmt: skip
+NEWER_FEES = [
+    pha_re(2), pha_ho(100), pha("SH", prescription_no="01", dosage_form="1"), cz("20241007", 1, 12, management_fee_points=60),
+    pha("IY", burden_class="1", drug_code="699990001", quantity="1"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def silver(spark, write_silver, empty_lake):
+    """Rows of one batch: the example of §4.8, the receipts above, the UKE sample if it is here, and a kind that is not read."""
+    empty_lake()
+    sample = Path(__file__).parents[4] / "shared/reference/samples/RECEIPTC_GAIRAI_SAMPLE.UKE"
+    uke = sample.read_bytes().replace(b"\x1a", b"").decode("cp932") if sample.exists() else None
+    files = {
+        "example": Receipts(EXAMPLE, claim_month=202406, depositor="06990014"),
+        "med": Receipts(insurer_form(*MED)),
+        "pha": Receipts(insurer_form(TWO_DISPENSINGS, NEWER_FEES, provider=PHARMACY), kind="pha"),
+        "dpc": Receipts(insurer_form([re(1)]), kind="dpc", claim_month=202412),
+    }
+    if uke:
+        files["uke"] = Receipts(uke, form="claim", claim_month=202111)
+    write_silver(files.values())
+    name = {x.file.file_sha256: key for key, x in files.items()}
+    place, found = {}, SimpleNamespace(claim={}, names=set(files))
+    for row in spark.table("silver.claim").collect():
+        place[row.claim_key] = (name[row.file_sha256], row.receipt_seq)
+        found.claim[place[row.claim_key]] = row
+    for table in ("claim_drug", "claim_diagnosis", "claim_payer"):
+        rows = defaultdict(list)
+        for row in spark.table(f"silver.{table}").orderBy(*tables.BY_NAME[f"silver.{table}"].key).collect():
+            rows[place[row.claim_key]].append(row)
+        setattr(found, table, rows)
+    found.finding = {(name[row.file_sha256], row.rule): row for row in spark.table("landing.delivery_finding").collect()}
+    found.facility = {row.facility_code: row for row in spark.table("silver.facility").collect()}
+    found.person = {row.person_id1: row for row in spark.table("silver.person").collect()}
+    return found
+
+
+def amounts(rows) -> dict[str, Decimal | None]:
+    return {row.drug_code: row.quantity_claim_unit for row in rows}
+
+
+def test_the_example_of_the_format_comes_out_with_its_corrected_total(silver):
+    claim = silver.claim["example", 1]
+    assert (claim.points_billed, claim.points_decided, claim.points_of_lines, claim.state) == (491, 456, 456, "corrected")
+    assert amounts(silver.claim_drug["example", 1]) == {"699990001": 42, "699990002": 21}
+    assert [row.first_use_date for row in silver.claim_drug["example", 1]] == [date(2024, 5, 10)] * 2
+    assert (claim.insurer_number, claim.service_month, claim.claim_month) == ("06990014", 202405, 202406)
+    assert (claim.facility_code, claim.setting, claim.beneficiary_class, claim.age) == ("1319900013", "outpatient", "本人", 44)
+    assert (claim.known_from_claim_month, claim.known_to_claim_month, claim.is_public_payer_only) == (202406, 999912, False)
+    assert claim.person_id1 == "id1:１２３４５:19800402-2" and claim.workplace_id == "workplace:見本"
+
+
+def test_jy_adds_replaces_in_a_chain_and_reports_missing_targets(silver):
+    claim = silver.claim["med", 1]
+    assert (claim.points_billed, claim.points_decided, claim.points_of_lines) == (500, 130, 130)
+    drugs = silver.claim_drug["med", 1]
+    assert amounts(drugs) == {"699990001": 1, "699990002": 10, "699990003": 4, "699990004": 8}
+    assert {row.drug_code: row.treatment_class for row in drugs}["699990003"] == "21"  # "as above", where it was put
+    finding = silver.finding["med", "jy_target_missing"]
+    assert finding.receipt_seq == 1 and finding.line_no == 15 and finding.found.startswith("2 ")
+
+
+def test_a_line_that_jy_deletes_still_says_the_class_of_the_lines_below(silver):
+    assert amounts(silver.claim_drug["med", 3]) == {"699990002": 3}
+    assert silver.claim_drug["med", 3][0].treatment_class == "21"
+    assert silver.claim["med", 3].points_decided == silver.claim["med", 3].points_of_lines == 30
+
+
+def test_treatment_class_is_carried_through_comments_and_meals_are_no_points(silver):
+    drugs = {row.drug_code: row for row in silver.claim_drug["med", 2]}
+    assert set(drugs) == {"620098801", "699990009"}  # codes of drugs only
+    assert drugs["620098801"].treatment_class == drugs["699990009"].treatment_class == "22"
+    assert drugs["620098801"].quantity_claim_unit == Decimal("1.00000") and drugs["620098801"].first_use_date == date(2024, 10, 9)
+    assert drugs["699990009"].quantity_claim_unit is None and drugs["699990009"].first_use_date is None
+    assert silver.claim["med", 2].points_of_lines == 40 * 2 + 20
+
+
+def test_claim_carries_the_fields_of_its_header_and_payer(silver):
+    claim = silver.claim["med", 2]
+    assert (claim.special_notes, claim.benefit_rate, claim.copay_class, claim.copay_info_class) == ("2629", 70, "1", "01")
+    assert (claim.branch_no, claim.copay_amount_yen, claim.treatment_days, claim.key_version) == ("02", 1500, 1, 1)
+    assert (claim.birth_month, claim.sex, claim.state, claim.depositor_number) == (198004, "2", "billed", DEPOSITOR)
+
+
+def test_a_claim_of_public_payers_only_has_no_insurer(silver):
+    claim, (payer,) = silver.claim["med", 4], silver.claim_payer["med", 4]
+    assert claim.insurer_number is None and claim.person_id1 is None and claim.beneficiary_class is None and claim.is_public_payer_only
+    assert claim.points_billed == claim.points_decided == claim.points_of_lines == 288
+    assert (payer.payer_order, payer.law_number, payer.points_decided, payer.copay_amount_yen, payer.treatment_days) == (
+        1,
+        "51",
+        288,
+        500,
+        3,
+    )
+    assert not silver.claim_drug["med", 4][0].is_paid_by_insurer
+
+
+def test_payers_stand_in_order_with_what_was_billed_and_decided(silver):
+    assert [(row.payer_order, row.payer_number, row.points_billed) for row in silver.claim_payer["med", 5]] == [
+        (0, DEPOSITOR, 0), (1, "83136019", 7)]  # fmt: skip
+    assert [(row.points_billed, row.points_decided) for row in silver.claim_payer["med", 1]] == [(500, 130)]
+
+
+def test_suspected_diagnoses(silver):
+    rows = silver.claim_diagnosis["med", 5]
+    assert [row.is_suspected for row in rows] == [True, False, True, False]  # 8002 across two modifiers is none
+    assert [row.is_main for row in rows] == [True, False, False, False]
+    assert rows[0].start_date == date(2024, 8, 1)  # 令和6年, as written until 2020
+
+
+def test_inpatient_claims_and_japanese_dates(silver):
+    claim = silver.claim["med", 6]
+    assert (claim.service_month, claim.admission_date, claim.birth_month, claim.age) == (202410, date(2024, 10, 3), 195001, 74)
+    assert (claim.setting, claim.beneficiary_class) == ("inpatient", "高齢一般")
+    assert [row.bundle_kind for row in silver.claim_drug["med", 6]] == ["unknown"]
+    assert [row.bundle_kind for row in silver.claim_drug["med", 7]] == ["dialysis"]
+    assert [row.bundle_kind for row in silver.claim_drug["med", 3]] == ["none"]
+
+
+def test_pharmacy_amounts_are_per_prescription_unit(silver):
+    drugs = silver.claim_drug["pha", 1]
+    assert [row.quantity_claim_unit for row in drugs] == [33, None, 10]  # 1.5 × (15 + 7); no 使用量; 10 × 1
+    assert [row.first_use_date for row in drugs] == [date(2024, 10, 7)] * 3
+    assert [row.is_paid_by_insurer for row in drugs] == [True, False, True]
+    assert {(row.treatment_class, row.bundle_kind, row.prescriber_facility_code) for row in drugs} == {(None, "none", "1319900039")}
+
+
+def test_pharmacy_points_add_up_unless_newer_fees_stand_in_the_lines(silver):
+    claim = silver.claim["pha", 1]
+    assert claim.points_of_lines == claim.points_decided == 262
+    assert (claim.facility_code, claim.prescriber_facility_code, claim.treatment_days, claim.age) == ("1349900021", "1319900039", 2, 14)
+    assert silver.claim["pha", 2].points_of_lines is None
+
+
+def test_findings_name_what_does_not_add_up_and_what_is_not_read(silver):
+    assert set(silver.finding) - {("uke", "points_identity")} == {("med", "jy_target_missing"), ("dpc", "kind_not_read_yet")}
+    assert not any(name == "dpc" for name, _ in silver.claim)
+
+
+def test_facilities_by_their_own_name_and_prescribers_as_pharmacies_write_them(silver):
+    clinic, hospital = silver.facility["1319900013"], silver.facility["1319900039"]
+    assert (clinic.facility_name, clinic.is_own_name, clinic.prefecture_code, clinic.fee_table) == ("見本クリニック", True, "13", "1")
+    assert (clinic.valid_from_claim_month, clinic.valid_to_claim_month) == (202406, 999912)
+    assert (hospital.facility_name, hospital.is_own_name) == ("見本病院", False)
+    assert silver.facility["1349900021"].facility_name == "見本薬局"
+
+
+def test_persons_are_those_of_claims_with_an_insurer(silver):
+    person = silver.person["id1:P1:20100101-1"]
+    assert (person.first_service_month, person.last_service_month, person.beneficiary_class) == (202410, 202410, "家族")
+    assert person.person_id2_kana == "id2_kana:ミホンヤク:20100101-1"
+
+
+def test_the_sample_in_claim_form(silver):
+    if "uke" not in silver.names:
+        pytest.skip("../shared/reference is not here")
+    claims = [claim for (name, _), claim in silver.claim.items() if name == "uke"]
+    assert len(claims) == 75
+    assert all(claim.points_of_lines == claim.points_billed == claim.points_decided for claim in claims)
+    assert sum(claim.is_public_payer_only for claim in claims) == 6
+    assert {claim.facility_code for claim in claims} == {"1210000000"}
+    assert sum(len(rows) for (name, _), rows in silver.claim_payer.items() if name == "uke") == 69 + 71
+    assert ("uke", "points_identity") not in silver.finding
+
+
+# Order of arrival, forms, repetition
+
+
+def state(spark) -> dict[str, list]:
+    return {table.name: sorted(map(str, spark.table(table.name).collect())) for table in SILVER}
+
+
+TWIN_A = [re(1), ho(1, 10), iy("21", "699990001", "1", 1, 10)]  # one person, facility and month: two receipts
+TWIN_B = [re(2, patient_name="見本　1"), ho(1, 20), iy("21", "699990001", "2", 1, 20)]
+OTHER = [re(3), ho(3, 30), iy("21", "699990001", "3", 1, 30)]
+RENAMED = med(
+    "IR",
+    review_body="1",
+    prefecture="13",
+    fee_table="1",
+    institution_code="9900013",
+    institution_name="新見本クリニック",
+    claim_month="202412",
+)
+
+
+def test_a_claim_in_both_forms_or_twice_counts_once_in_any_order(spark, write_silver, empty_lake):
+    by_insurer = Receipts(insurer_form(TWIN_A, TWIN_B))
+    by_provider = Receipts(claim_form(TWIN_B, TWIN_A, OTHER), form="claim")
+    later = Receipts(insurer_form([re(1, treatment_month="202411"), ho(1, 5)], OTHER, provider=RENAMED), claim_month=202412)
+
+    empty_lake()
+    write_silver([by_insurer, by_provider, later])
+    together = state(spark)
+    claims = spark.table("silver.claim").collect()
+    assert sorted((row.points_decided, row.claim_form, row.claim_month) for row in claims) == [
+        (5, "insurer", 202412), (10, "insurer", 202411), (20, "insurer", 202411), (30, "claim", 202411)]  # fmt: skip
+    assert len({row.claim_key for row in claims}) == 4 and spark.table("silver.claim_drug").count() == 3
+    names = {(row.facility_name, row.valid_from_claim_month, row.valid_to_claim_month) for row in spark.table("silver.facility").collect()}
+    assert names == {("見本クリニック", 202411, 202411), ("新見本クリニック", 202412, 999912)}
+
+    empty_lake()
+    for one in (later, by_provider, by_insurer):  # each beats what was there
+        write_silver([one])
+    assert state(spark) == together
+    write_silver([by_provider])  # once more, as after a killed run
+    assert state(spark) == together
