@@ -120,12 +120,15 @@ def masters_load(
 
 
 @app.command()
-def build(select: Annotated[str | None, typer.Option(help="dbt selection; all by default")] = None) -> None:
+def build(
+    select: Annotated[str | None, typer.Option(help="dbt selection; all by default")] = None,
+    docs: Annotated[bool, typer.Option("--docs", help="write the documentation of all models instead")] = False,
+) -> None:
     """dbt build in this process: silver → marts, with all tests. Does nothing if nothing changed."""
     from spark_jobs import build as job
 
-    with lake("build") as (spark, settings), step("build"):
-        console.print(job.run(spark, settings, select=select))
+    with lake("build") as (spark, settings), step("docs" if docs else "build"):
+        console.print(str(job.docs(settings) if docs else job.run(spark, settings, select=select)), soft_wrap=True)
 
 
 @app.command()
