@@ -53,7 +53,12 @@ def lake(spark, settings: Settings) -> Iterator[tuple]:
 
 @pytest.fixture(scope="session")
 def tiny_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole small lake, made once by tests/end_to_end/tiny_lake.py in a process of its own: inbox/, truth/, home/, secrets/, event_log/, steps.json."""
+    """A whole small lake, made once by tests/end_to_end/tiny_lake.py in a process of its own: inbox/, truth/, home/, secrets/, event_log/, steps.json.
+
+    TINY_LAKE names one that stands already, for work on the tests that look at it.
+    """
+    if ready := os.environ.get("TINY_LAKE"):
+        return Path(ready)
     place = tmp_path_factory.mktemp("tiny")
     values = {"home": place / "home", "secrets": place / "secrets", "config": ROOT / "config", "event_log": place / "event_log"}
     env = os.environ | {f"LAKE_{name.upper()}": str(value) for name, value in values.items()} | {"LAKE_DRIVER_MEMORY_GIB": "2"}

@@ -16,26 +16,35 @@ FIRST_SERVICE_MONTH, MONTHS = 202410, 24  # over the price revisions of 2025-04 
 LAST_CLAIM_MONTH = "202610"
 
 
-def state(warehouse: Path) -> dict[str, list]:
-    """Each table of landing, bronze and silver: its Delta version, its rows, the sum of its rows' hashes."""
+def state(warehouse: Path) -> dict[str, dict]:
+    """Each table of landing, bronze and silver: its Delta version, its rows, the sum of its rows' hashes, all and of the older claim months."""
     found = {}
     for log in sorted(warehouse.glob("*.db/*/_delta_log")):
         schema, name = log.parent.parent.name.removesuffix(".db"), log.parent.name
         if schema in ("landing", "bronze", "silver"):
             table = DeltaTable(log.parent)
             rows = pl.read_delta(table)
-            hashes = rows.select(sorted(rows.columns)).hash_rows() if rows.height else pl.Series([], dtype=pl.UInt64)
-            found[f"{schema}.{name}"] = [table.version(), rows.height, sum(hashes.to_list()) % 2**64]
+            older = rows.filter(pl.col("claim_month") < int(LAST_CLAIM_MONTH)) if "claim_month" in rows.columns else rows.clear()
+            found[f"{schema}.{name}"] = {
+                "version": table.version(), "rows": rows.height, "contents": contents(rows), "of_older_months": contents(older)
+            }  # fmt: skip
     return found
+
+
+def contents(rows: pl.DataFrame) -> int:
+    """The same for the same rows in any order."""
+    return sum(rows.select(sorted(rows.columns)).hash_rows().to_list()) % 2**64 if rows.height else 0
 
 
 def main(place: Path) -> None:
     from spark_jobs import build, config, ingest, session, tables
+    from spark_jobs.bronze import claim_line
     from spark_jobs.identity import keys
     from spark_jobs.landing import delivery
     from spark_jobs.masters import load
     from spark_jobs.publish import publication
     from spark_jobs.settings import Settings
+    from spark_jobs.silver import batch
     from spark_jobs.synthetic import consortium
 
     settings, steps = Settings(), {}
@@ -78,6 +87,11 @@ def main(place: Path) -> None:
         steps["delivered all again"] = deliver()
         ingest.run(spark, settings)
         steps["all again in"] = state(settings.warehouse)
+
+        files = [file for file in delivery.files(spark) if file.claim_month == int(LAST_CLAIM_MONTH)]
+        claim_line.run(spark, settings, files)
+        batch.run(spark, settings, files)
+        steps["last month by force"] = state(settings.warehouse)
 
         steps["build"] = build.run(spark, settings)
         publication.run(settings, "demo")

@@ -1,0 +1,38 @@
+"""Ingest of delivered months twice changes nothing; a month more reads that month's files and no older one."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def steps(tiny_lake: Path) -> dict:
+    return json.loads((tiny_lake / "steps.json").read_text())
+
+
+def test_a_month_more_is_added_while_the_older_files_are_gone(tiny_lake: Path, steps: dict):
+    """The older raw files were moved away before: whoever had read one would have failed, or lost its rows."""
+    before, after = steps["older months in"], steps["last month in"]
+    assert steps["delivered"][0] + steps["delivered the last month"][0] == len(list((tiny_lake / "inbox").rglob("*.CSV")))
+    assert steps["delivered the last month"][0] == len(list((tiny_lake / "inbox").glob("*/202610/**/*.CSV"))) > 0
+    for table in ("bronze.claim_line", "silver.claim", "silver.claim_drug", "silver.claim_diagnosis"):
+        assert after[table]["rows"] > before[table]["rows"] > 0
+        assert after[table]["of_older_months"] == before[table]["of_older_months"], f"{table}: rows of older months changed"
+
+
+def test_delivered_and_ingested_again_nothing_changes(steps: dict):
+    """Rows, contents, and the Delta versions of every table: nothing was even written."""
+    assert steps["delivered all again"] == [0, steps["delivered"][0] + steps["delivered the last month"][0]]
+    assert steps["all again in"] == steps["last month in"]
+
+
+def test_the_files_taken_in_once_more_by_force_give_the_same_rows(steps: dict):
+    """Bronze and silver of the last month written a second time, as after a kill: new versions, same contents."""
+    before, after = steps["all again in"], steps["last month by force"]
+    for table in after:
+        if table.startswith(("bronze.", "silver.")):
+            assert {k: v for k, v in after[table].items() if k != "version"} == {
+                k: v for k, v in before[table].items() if k != "version"
+            }, table
+    assert after["silver.claim"]["version"] > before["silver.claim"]["version"]
