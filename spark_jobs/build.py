@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
-CODE = ("*.sql", "*.yml", "*.md")  # what a figure depends on, under PROJECT
+CODE = ("dbt_project.yml", "macros/**/*.sql", "models/**/*.*", "tests/**/*.*")  # what a figure depends on, under PROJECT
 SOURCES = (
     tables.DELIVERY,
     tables.DELIVERY_FINDING,
@@ -65,6 +65,11 @@ def docs(settings: Settings) -> Path:
     return _target(settings) / "static_index.html"
 
 
+def unit_tests(settings: Settings) -> int:
+    """Prove the models on the rows written beside them; needs a built lake (dbt reads the types there). Returns how many passed."""
+    return len(_dbt(settings, ["test", "--select", "test_type:unit"]))
+
+
 def write_config(spark: "SparkSession", settings: Settings) -> None:
     """config/insurers and config/regions → masters, only where they changed."""
     insurers = [
@@ -84,7 +89,7 @@ def build_key(spark: "SparkSession") -> str:
     for table in SOURCES:
         version = spark.sql(f"describe history {table.name} limit 1").select("version").first()
         digest.update(f"{table.name}={version[0] if version else ''}\n".encode())
-    for file in sorted(file for pattern in CODE for file in PROJECT.rglob(pattern)):
+    for file in sorted(file for pattern in CODE for file in PROJECT.glob(pattern)):
         digest.update(f"{file.relative_to(PROJECT)}\n".encode() + file.read_bytes())
     return digest.hexdigest()
 
@@ -114,11 +119,11 @@ def _dbt(settings: Settings, arguments: list[str]) -> list[Any]:
     results = list(getattr(outcome.result, "results", None) or [])
     for result in results:
         if result.status in ("error", "fail"):
-            raise _failure(result, settings)
+            raise _failure(result)
     return results
 
 
-def _failure(result: Any, settings: Settings) -> LakeError:
+def _failure(result: Any) -> LakeError:
     """A test that found rows, or a model that Spark refused: which, how many, what to do."""
     node = result.node
     if result.status == "error":
@@ -130,12 +135,9 @@ def _failure(result: Any, settings: Settings) -> LakeError:
     return LakeError(
         f"dbt test {node.name}", f"{result.failures} {'row' if result.failures == 1 else 'rows'} against it",
         f"none ({node.description})" if node.description else "none",
-        f"{action} {LOOK_HERE.format(path=_compiled(settings, node))} The marts are not to be published.".strip(), ExitCode.FAILED,
+        f"{action} Look at the rows, the query is {Path(node.compiled_path).resolve()}; the marts are not to be published.".strip(),
+        ExitCode.FAILED,
     )  # fmt: skip
-
-
-def _compiled(settings: Settings, node: Any) -> Path:
-    return (Path.cwd() / node.compiled_path) if node.compiled_path else _target(settings) / "compiled"
 
 
 def _first_line(message: object) -> str:
