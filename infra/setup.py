@@ -59,9 +59,7 @@ def ensure_java() -> None:
             run(tool, "install", "-y", package)
             if java_version() == 17:
                 return
-    stop(
-        "Java 17 is missing; install a Java 17 runtime (Debian: openjdk-17-jre-headless) and call make again."
-    )
+    stop("Java 17 is missing; install a Java 17 runtime (Debian: openjdk-17-jre-headless) and call make again.")
 
 
 def digest(*files: Path) -> str:

@@ -45,9 +45,7 @@ def main(place: Path) -> None:
             fetched = Path(ivy, "jars", f"io.delta_{name}")
             found = hashlib.sha256(fetched.read_bytes()).hexdigest()
             if found != sha:
-                sys.exit(
-                    f"{name}: sha256 is {found}; expected {sha} (infra/spark/delta_jars.sha256). Not installed."
-                )
+                sys.exit(f"{name}: sha256 is {found}; expected {sha} (infra/spark/delta_jars.sha256). Not installed.")
             shutil.copy2(fetched, place / f".{name}")
             (place / f".{name}").replace(place / name)
 
