@@ -1,6 +1,7 @@
 """Code structures of the receipts: check digits, kinds of receipt, who pays a line. Source: receipt-formats.md §5."""
 
-INSURER_PAYS = ["1", "2", "3", "E", "G", "4", "M", "N", "O", "P", "Q", "V", "W", "X", "Y", "9"]  # 負担区分 that include medical insurance (別表21)
+# 負担区分 that include medical insurance (別表21)
+INSURER_PAYS = ["1", "2", "3", "E", "G", "4", "M", "N", "O", "P", "Q", "V", "W", "X", "Y", "9"]
 SUSPECTED_MODIFIER = "8002"  # 修飾語 の疑い
 BENEFICIARY_CLASS = {  # last digit of レセプト種別 (別表5)
     **dict.fromkeys("12", "本人"),
