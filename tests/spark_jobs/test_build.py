@@ -76,8 +76,9 @@ def fill_silver(spark) -> None:
     put(spark, tables.CLAIM_DRUG, *drugs)
     events = [{"insurer_number": TOKYO, "file_sha256": "bad", "event_no": 1, "state": "rejected"}]
     for insurer, kind in ((TOKYO, "med"), (TOKYO, "pha"), (OSAKA, "med"), (OSAKA, "pha")):
-        event = {"insurer_number": insurer, "file_sha256": f"{insurer}{kind}", "claim_kind": kind, "claim_month": 202505, "line_count": 9}
-        events += [event | {"event_no": n, "state": state} for n, state in enumerate(("received", "silver"), 1)]
+        event = {"insurer_number": insurer, "file_sha256": f"{insurer}{kind}", "claim_kind": kind, "claim_month": 202505}
+        events.append(event | {"event_no": 1, "state": "bronze", "line_count": 9})
+        events.append(event | {"event_no": 2, "state": "silver"})
     put(spark, tables.DELIVERY, *events)
 
 
@@ -85,7 +86,8 @@ def fill_silver(spark) -> None:
 def built(spark, settings):
     """(spark, settings, what the first build said) on a handful of claims."""
     for table in tables.ALL:
-        spark.sql(f"truncate table {table.name}")
+        if not spark.table(table.name).isEmpty():
+            spark.sql(f"truncate table {table.name}")
     fill_masters(spark)
     fill_silver(spark)
     return spark, settings, build.run(spark, settings)
