@@ -40,10 +40,8 @@ def _write_claims(spark: SparkSession, files: "Sequence[DeliveredFile]") -> list
     claims = claim.identify(claim.read(receipt.nest(ordered, numbered), providers)).persist()
     first = claims.where("is_first")
 
-    month = f.col("service_month")
-    seen = claims.agg(f.min(month).alias("first"), f.max(month).alias("last"), f.collect_set("insurer_number").alias("insurers")).collect()[
-        0
-    ]
+    month, insurer = f.col("service_month"), f.col("insurer_number")
+    (seen,) = claims.agg(f.min(month).alias("first"), f.max(month).alias("last"), f.collect_set(insurer).alias("insurers")).collect()
     insurers = sorted(seen.insurers)
     scope = f"service_month between {seen.first or 0} and {seen.last or 0} and {_among(insurers)}"
     held = duplicate.of_lake(spark, first, scope, [x.file_sha256 for x in files])
