@@ -72,9 +72,9 @@ file_bytes | bigint | size in bytes
 claim_form | string | insurer (レセ電コード情報ファイル) or claim (請求ファイル), recognised from content
 claim_kind | string | med, dpc, den, pha, nur, recognised from content
 claim_month | int | 請求年月: claim month of the first provider record, YYYYMM
-receipt_count | bigint | receipts found (with state bronze or later)
-line_count | bigint | lines of the file, quarantined ones included (with state bronze or later)
-quarantine_count | bigint | lines in quarantine (with state bronze or later)
+receipt_count | bigint | receipts found (of the event bronze)
+line_count | bigint | lines of the file, quarantined ones included (of the event bronze)
+quarantine_count | bigint | lines in quarantine (of the event bronze)
 mismatch_rule | string | keep or reject: what to do with claims of another insurer than the depositor
 detail | string | reason of a rejection, in words
 recorded_at | timestamp | when the event was recorded (operations only; no figure reads it)
@@ -271,6 +271,7 @@ facility_name | string | 名称
 facility_address | string | 所在地, where given
 prefecture_code | string | 都道府県: 01-47
 fee_table | string | 点数表: 1 医科, 3 歯科, 4 調剤, 6 訪問看護
+is_own_name | boolean | true = as the facility writes it (IR, YK); false = as a pharmacy first wrote it (RE of 調剤)
 valid_from_claim_month | int | first claim month under this name
 valid_to_claim_month | int | last claim month under this name; 999912 = still
 """),
