@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "cp932", "euc_jp")
 TOKEN = re.compile(rb"[0-9A-Za-z]+(?:[-.][0-9A-Za-z]+)*")
+WIDE_TOKEN = re.compile(rb"[0-9A-Za-z](?:\0[0-9A-Za-z.-]){4,}")  # either byte order
+BATCH_BYTES = 64 * 2**20  # the search for many words at once has a price of its own
 
 
 class Words:
@@ -37,22 +39,31 @@ class Words:
     def __len__(self) -> int:
         return len(self.tokens) + len(set(self.patterns.values()))
 
-    def found_in(self, data: bytes) -> set[str]:
-        """The words that stand in the data."""
-        narrow = {token for text in (data, data.replace(b"\0", b"")) for token in TOKEN.findall(text)} & self.tokens
-        text = pl.Series([data.decode("latin-1")])
-        wide = text.str.extract_many(list(self.patterns)).explode().drop_nulls() if self.patterns else []
-        return {token.decode() for token in narrow} | {self.patterns[match] for match in wide}
+    def found_in(self, *data: bytes) -> list[set[str]]:
+        """The words that stand in each piece of data."""
+        found = [{token.decode() for token in tokens(piece) & self.tokens} for piece in data]
+        texts = pl.Series([piece.decode("latin-1") for piece in data], dtype=pl.String)
+        if self.patterns:
+            for words, matches in zip(found, texts.str.extract_many(list(self.patterns)).to_list(), strict=True):
+                words.update(self.patterns[match] for match in matches)
+        return found
+
+
+def tokens(data: bytes) -> set[bytes]:
+    """Whole words of letters and digits, those in UTF-16 too."""
+    return {*TOKEN.findall(data), *(wide.replace(b"\0", b"") for wide in WIDE_TOKEN.findall(data))}
 
 
 def contents(path: Path) -> Iterator[bytes]:
-    """A file as it is and, if it is a table or compressed, what a reader would see."""
-    data = path.read_bytes()
-    yield data
+    """What a reader sees of a file: its bytes; the texts of a table; what is inside a compressed log."""
     if path.suffix == ".parquet":
+        yield b"\n".join(value for pair in (pq.read_metadata(path).metadata or {}).items() for value in pair)
         for column in pq.read_table(path).columns:
             yield from leaves(column.combine_chunks())
-    elif data[:4] == b"\x28\xb5\x2f\xfd":
+        return
+    data = path.read_bytes()
+    yield data
+    if data[:4] == b"\x28\xb5\x2f\xfd":
         yield decompressed(data, "zstd")
     elif data[:2] == b"\x1f\x8b":
         yield zlib.decompress(data, 31)
@@ -92,8 +103,20 @@ def decompressed(data: bytes, codec: str) -> bytes:
 def search(folder: Path, words: Words) -> dict[str, set[str]]:
     """Words found, by file."""
     found: dict[str, set[str]] = {}
+    names, pieces = [], []
+
+    def look() -> None:
+        for name, hits in zip(names, words.found_in(*pieces), strict=True):
+            if hits:
+                found.setdefault(name, set()).update(hits)
+        names.clear()
+        pieces.clear()
+
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         for data in contents(path):
-            if hits := words.found_in(data):
-                found.setdefault(str(path.relative_to(folder)), set()).update(hits)
+            names.append(str(path.relative_to(folder)))
+            pieces.append(data)
+        if sum(map(len, pieces)) > BATCH_BYTES:
+            look()
+    look()
     return found
