@@ -115,6 +115,7 @@ def start(settings: Settings):
         "spark.sql.session.timeZone": "Asia/Tokyo",
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         "spark.sql.files.openCostInBytes": "65536",  # many small receipt files: few tasks
+        "spark.sql.maxConcurrentOutputFileWriters": "32",  # write a few insurers at once instead of sorting all lines by insurer
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.sql.legacy.javaCharsets": "true",  # windows-31j

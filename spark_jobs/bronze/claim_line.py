@@ -13,6 +13,7 @@ from pyspark.sql import functions as f
 from spark_jobs import tables
 from spark_jobs.bronze import finding, piece, quarantine_line, receipt
 from spark_jobs.claim_format import layouts, privacy
+from spark_jobs.claim_format.encoding import BROKEN
 from spark_jobs.claim_format.japanese_calendar import western_column
 from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.identity import keys, pseudonym
@@ -102,14 +103,15 @@ def sound_lines(receipts: "DataFrame", claim_kind: str, claim_form: str, pads: "
     """Lines of the receipts that no rule keeps out, sensitive fields replaced."""
     owner = f.when(f.col("ho_number").isin(known), f.col("ho_number")).otherwise(f.col("insurer_number"))
     prefix = receipt.prefix_fields(claim_form)
-    is_sound = ~f.col("line").rlike(receipt.BLANK)
+    is_sound = ~receipt.is_blank(f.col("line"))
     if claim_form == "claim":  # outside of receipts each line stands for itself
-        is_sound &= (f.col("receipt_seq") > 0) | f.col("line").rlike(receipt.sound_line(claim_kind, claim_form))
+        stands = f.col("line").rlike(receipt.sound_line(claim_kind, claim_form)) & ~f.col("line").contains(BROKEN)
+        is_sound &= (f.col("receipt_seq") > 0) | stands
     else:
         is_sound &= f.col("receipt_seq") > 0
     exploded = (
-        receipts.where(f.col("rule").isNull())
-        .join(f.broadcast(pads), owner == f.col("key_insurer"))
+        receipts.join(f.broadcast(pads), owner == f.col("key_insurer"), "left")  # inner would make Spark read each header twice
+        .withColumn("lines", f.when(f.col("rule").isNull(), f.col("lines")))
         .select("*", f.posexplode("lines").alias("place", "line"))
         .where(is_sound)
         .withColumn("record_type", f.substring_index(f.substring_index("line", ",", prefix + 1), ",", -1))

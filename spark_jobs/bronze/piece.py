@@ -105,8 +105,8 @@ def _parts(path: Path, receipt: bytes, piece_bytes: int) -> Iterator[_Part]:
 
 
 def read(spark: "SparkSession", pieces: list[Piece]) -> "DataFrame":
-    """One row per piece, with its bytes as `content`."""
-    return spark.createDataFrame(pieces, SCHEMA).mapInArrow(_contents, SCHEMA + ", content binary")
+    """One row per piece, with its bytes as `content`, the last line end taken off (`is_ended`)."""
+    return spark.createDataFrame(pieces, SCHEMA).mapInArrow(_contents, SCHEMA + ", is_ended boolean, content binary")
 
 
 def _contents(batches: Iterator["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
@@ -116,10 +116,12 @@ def _contents(batches: Iterator["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]
         for i in range(batch.num_rows):
             row = batch.slice(i, 1)
             content = content_of(row["path"][0].as_py(), row["offset"][0].as_py(), row["length"][0].as_py())
-            yield pa.RecordBatch.from_arrays([*row.columns, pa.array([content], pa.binary())], [*row.schema.names, "content"])
+            more = [pa.array([content.endswith(b"\n")]), pa.array([content.removesuffix(b"\n")], pa.binary())]
+            yield pa.RecordBatch.from_arrays([*row.columns, *more], [*row.schema.names, "is_ended", "content"])
 
 
 def content_of(path: str, offset: int, length: int) -> bytes:
+    """The bytes of a piece, without 0x1A, lines ended by LF."""
     with Path(path).open("rb") as f:
         f.seek(offset)
-        return f.read(length)
+        return f.read(length).replace(END_MARK, b"").replace(b"\r\n", b"\n")

@@ -12,7 +12,7 @@ from pyspark.sql import functions as f
 from spark_jobs import tables
 from spark_jobs.bronze import piece, receipt
 from spark_jobs.claim_format import layouts
-from spark_jobs.claim_format.encoding import BROKEN, END_MARK
+from spark_jobs.claim_format.encoding import BROKEN
 from spark_jobs.identity import keys
 from spark_jobs.settings import Settings
 
@@ -42,7 +42,7 @@ def unsound_lines(receipts: "DataFrame", claim_kind: str, claim_form: str) -> "D
     own_rule, detail = _line_rule(claim_kind, claim_form)
     outside = f.lit("outside_receipt") if claim_form == "insurer" else f.lit(None)
     rule = (
-        f.when(f.col("line").rlike(receipt.BLANK), "blank_line")
+        f.when(receipt.is_blank(f.col("line")), "blank_line")
         .when(f.col("rule") == "cut_receipt", f.col("rule"))
         .when(f.col("receipt_seq") > 0, f.coalesce(own_rule, "rule"))
         .otherwise(f.coalesce(own_rule, outside))
@@ -76,8 +76,8 @@ def _line_rule(claim_kind: str, claim_form: str) -> tuple["Column", "Column"]:
     record_type = f.substring_index(f.substring_index(line, ",", prefix + 1), ",", -1)
     fields = f.size(f.split(line, ",")) - prefix
     rule = (
-        f.when(line.rlike(receipt.sound_line(claim_kind, claim_form)), None)
-        .when(line.contains(BROKEN), "bad_byte")
+        f.when(line.contains(BROKEN), "bad_byte")
+        .when(line.rlike(receipt.sound_line(claim_kind, claim_form)), None)
         .when(~line.rlike("^" + receipt.PREFIX[claim_form]), "bad_prefix")
         .when(~record_type.isin(list(records)), "unknown_record")
         .otherwise("field_count")
@@ -110,9 +110,9 @@ def _sealer(recipients: dict[str, str]) -> Callable[[Iterator["pa.RecordBatch"]]
             for row in batch.select(["insurer_number", "path", "offset", "length", "place"]).to_pylist():
                 here = (row["path"], row["offset"], row["length"])
                 if here != at:
-                    at, content = here, piece.content_of(*here).replace(END_MARK, b"").split(b"\n")
+                    at, content = here, piece.content_of(*here).split(b"\n")
                 recipient = owner(row["insurer_number"])
-                sealed.append(encrypt(content[row["place"]].removesuffix(b"\r"), [recipient]) if recipient else None)
+                sealed.append(encrypt(content[row["place"]], [recipient]) if recipient else None)
             yield pa.RecordBatch.from_arrays([*batch.columns, pa.array(sealed, pa.binary())], [*batch.schema.names, "sealed_line"])
 
     return seal

@@ -1,0 +1,59 @@
+"""Files are cut between receipts; whatever the size of a piece, bytes, lines and receipts add up."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from spark_jobs.bronze import piece
+from spark_jobs.landing.delivery import DeliveredFile
+
+EXAMPLE = (Path(__file__).parents[2] / "fixtures" / "insurer_form_example.csv").read_text(encoding="utf-8")
+CLAIM = "IR,1,13,1,9900013,,,202406,00,\nRE,1,1112,202405\nHO,06990014\n\x1aRE,2,1112,202405\nSI,11\nGO,2,0,99\n"
+
+
+def _file(folder: Path, text: str, claim_form: str) -> DeliveredFile:
+    path = folder / "file"
+    path.write_bytes(text.replace("\n", "\r\n").encode("cp932"))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return DeliveredFile("06149900", digest, path.name, str(path), claim_form, "med", 202406, "keep")
+
+
+@pytest.mark.parametrize(("text", "form", "lines", "receipts"), [(EXAMPLE * 5 + "\x1a", "insurer", 70, 5), (CLAIM, "claim", 6, 2)])
+@pytest.mark.parametrize("size", [1, 7, 100, 1000, 10**6])
+def test_pieces_of_any_size_add_up(tmp_path: Path, text: str, form: str, lines: int, receipts: int, size: int) -> None:
+    file = _file(tmp_path, text, form)
+    pieces, total = piece.cut(file, piece_bytes=size)
+    whole = Path(file.file_path).read_bytes()
+    assert b"".join(whole[p.offset : p.offset + p.length] for p in pieces) == whole
+    assert total == lines
+    assert [p.is_last for p in pieces] == [False] * (len(pieces) - 1) + [True]
+    for p in pieces:
+        before = whole[: p.offset]
+        assert p.lines_before == before.count(b"\n")
+        assert p.receipts_before == before.count(b",MN," if form == "insurer" else b"RE,")
+    if size == 1:
+        assert len(pieces) >= receipts
+
+
+@pytest.mark.parametrize(("end", "lines"), [("", 14), ("\n", 15), ("x", 15), ("\x1a", 14), ("\n\x1a", 15)])
+def test_an_end_mark_is_no_line_and_a_line_end_makes_no_further_one(tmp_path: Path, end: str, lines: int) -> None:
+    assert piece.cut(_file(tmp_path, EXAMPLE + end, "insurer"))[1] == lines
+
+
+def test_a_file_that_is_gone_or_changed_is_said(tmp_path: Path) -> None:
+    file = _file(tmp_path, EXAMPLE, "insurer")
+    with pytest.raises(piece.LostFileError) as error:
+        piece.cut(replace(file, file_sha256="0" * 64))
+    assert error.value.rule == "file_changed"
+    assert str(error.value) == (
+        f"{file.file_path}: other content than at delivery; expected the delivered content. Deliver it again; it is a new delivery."
+    )
+    Path(file.file_path).unlink()
+    with pytest.raises(piece.LostFileError) as error:
+        piece.cut(file)
+    assert error.value.rule == "file_missing"
+    assert str(error.value) == (
+        f"{file.file_path}: No such file or directory; expected the delivered file. Put it back and deliver it again."
+    )
