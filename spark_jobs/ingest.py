@@ -70,7 +70,7 @@ def _to_bronze(spark: "SparkSession", settings: Settings, files: list[DeliveredF
     taken = [Event(count.file, "bronze", count.receipt_count, count.line_count, count.quarantine_count) for count in counts]
     gone = [Event(error.file, "rejected", detail=f"{error.rule}: {error.found}") for error in lost]
     found = [
-        Finding(error.file.insurer_number, error.file.file_sha256, error.rule, f"{error.file.file_name}: {error.found}") for error in lost
+        Finding(error.file.insurer_number, error.file.file_sha256, error.rule, f"{error.file.file_path}: {error.found}") for error in lost
     ]
     finding.replace(spark, found, files, finding.LOST_RULES)
     summary.receipts += sum(count.receipt_count for count in counts)

@@ -95,7 +95,7 @@ def deliver(spark: "SparkSession", settings: Settings, path: Path, insurer_numbe
         if event.state == "received":
             summary.received += 1
             if event.file.claim_form == "insurer" and _month(event.file) in months:
-                told = f"{event.file.file_name}: {event.file.claim_kind} {event.file.claim_month}"
+                told = f"{event.file.file_path}: {event.file.claim_kind} {event.file.claim_month}"
                 found.append(Finding(insurer_number, event.file.file_sha256, "second_file_of_month", told))
             months.add(_month(event.file))
         else:
@@ -194,7 +194,7 @@ def _recognise(source: Path, insurer_number: str, mismatch_rule: str) -> tuple[E
         )
 
     def rejected(rule: str, found: str, kind: encoding.Kind) -> tuple[Event, list[Finding]]:
-        return event("rejected", kind, f"{rule}: {found}"), [Finding(insurer_number, digest, rule, f"{source.name}: {found}")]
+        return event("rejected", kind, f"{rule}: {found}"), [Finding(insurer_number, digest, rule, f"{source.resolve()}: {found}")]
 
     unknown = encoding.Kind("", "", 0)
     if size == 0:
@@ -209,6 +209,6 @@ def _recognise(source: Path, insurer_number: str, mismatch_rule: str) -> tuple[E
         return rejected("several_providers", f"{providers} provider records", kind)
     promised = encoding.named(source.name)
     if promised and promised != (kind.claim_form, kind.claim_kind):
-        told = f"{source.name} promises {' '.join(promised)}, content is {kind.claim_form} {kind.claim_kind}"
+        told = f"{source.resolve()} promises {' '.join(promised)}, content is {kind.claim_form} {kind.claim_kind}"
         return event("received", kind), [Finding(insurer_number, digest, "name_contradicts", told)]
     return event("received", kind), []
