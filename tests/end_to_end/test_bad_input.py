@@ -14,7 +14,7 @@ from spark_jobs.errors import ExitCode
 INSURER = "06139901"
 RECEIPT = """\
 2,1,0,MN,9000001{n},東京都千代田区見本町一丁目,131506069000001{n},,,
-1,2,0,IR,1,13,1,9900013,,見本クリニック,202411,00,
+1,2,0,IR,1,13,1,9900013,,見本クリニック,{month},00,
 1,3,0,RE,{n},1112,202410,見本　花子,2,19800402,,,,,,,M-00{n},,,,,,,,,,,,,,,,,,,,,,,ミホンハナコ,
 1,4,0,HO,06139901,見本,123{n},1,491,,,,,,,,,
 1,5,0,SY,0000999,20241010,1,,見本傷病,01,
@@ -39,7 +39,8 @@ GO,1,999,99
 
 
 def receipts(*numbers: int) -> bytes:
-    return "".join(RECEIPT.format(n=n) for n in numbers).replace("\n", "\r\n").encode("cp932")
+    """Each file another claim month, so that none is a second file of one month."""
+    return "".join(RECEIPT.format(n=n, month=202500 + n // 10) for n in numbers).replace("\n", "\r\n").encode("cp932")
 
 
 FOLDER = {  # file -> content; receipts 11 and 12 of each file but the good one meet the fault
@@ -96,7 +97,8 @@ def test_bad_files_lose_nothing_and_stop_no_other_file(command, lake, tmp_path: 
         (tmp_path / name).write_bytes(content)
     command("keys", "create")
     code, said = command("deliver", str(tmp_path), "--insurer", INSURER)
-    assert code == ExitCode.BAD_INPUT and "empty/11_RECODEINFO_MED.CSV" in said  # the empty one; the others are in
+    assert code == ExitCode.BAD_INPUT and "5 received" in said and "1 rejected" in said
+    assert f"{tmp_path}/empty/11_RECODEINFO_MED.CSV: " in said and "expected a receipt file" in said
     code, said = command("ingest")
     assert code == ExitCode.OK, said
 
