@@ -46,7 +46,7 @@ class Insurer(BaseModel):
     industry_ja: str | None = None
     structure: Literal["single", "joint"] | None = None
     prefecture_code: str = Field(pattern=r"^(0[1-9]|[1-3]\d|4[0-7])$")
-    member_count: int | None = Field(None, ge=1)
+    member_count: int | None = Field(default=None, ge=1)
     form: Literal["insurer", "claim"] = "insurer"
     kinds: list[Literal["med", "dpc", "den", "pha", "nur"]] = Field(min_length=1)
     start_claim_month: Month
@@ -83,16 +83,20 @@ def _read(folder: Path, model: type[Model], key: str) -> dict[str, Model]:
         try:
             entry = model.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
         except (ValidationError, yaml.YAMLError) as error:
-            first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("yaml",), "input": "", "msg": str(error)}
-            place = ".".join(str(part) for part in first["loc"])
-            raise LakeError(
-                str(file), f"{place} is {first['input']!r}", first["msg"], "Correct it and run lake config check.", ExitCode.BAD_CONFIG
-            ) from None
+            raise LakeError(str(file), *_fault(error), "Correct it and run lake config check.", ExitCode.BAD_CONFIG) from None
         name = getattr(entry, key)
         if name != file.stem:
             raise LakeError(str(file), f"{key} {name}", f"the file's name, {file.stem}", "Rename one of the two.", ExitCode.BAD_CONFIG)
         found[name] = entry
     return found
+
+
+def _fault(error: ValidationError | yaml.YAMLError) -> tuple[str, str]:
+    """(found, expected) of the first fault in a file."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))} is {first['input']!r}", first["msg"]
+    return f"no YAML: {error}", "a YAML file"
 
 
 @cache

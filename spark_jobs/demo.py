@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -21,7 +22,13 @@ FIRST_SERVICE_MONTH, MONTHS = 202410, 24  # two price revisions inside: 2025-04 
 def run(folder: Path, *, members: int, biologic_use: float, seed: int, out: Console = console) -> Path:
     """Invent receipts, deliver, ingest, build, publish; what is already there is skipped and said so. Returns the report's path."""
     settings = Settings()
-    wanted = {"members": members, "biologic_use": biologic_use, "first_service_month": FIRST_SERVICE_MONTH, "months": MONTHS, "seed": seed}
+    wanted: dict[str, Any] = {
+        "members": members,
+        "biologic_use": biologic_use,
+        "first_service_month": FIRST_SERVICE_MONTH,
+        "months": MONTHS,
+        "seed": seed,
+    }
     with session.hold_lake(settings, "demo"):
         with step("1/6 invent receipts"):
             if _is_written(folder, wanted):
@@ -50,7 +57,7 @@ def run(folder: Path, *, members: int, biologic_use: float, seed: int, out: Cons
     return report
 
 
-def _is_written(folder: Path, wanted: dict[str, float]) -> bool:
+def _is_written(folder: Path, wanted: dict[str, Any]) -> bool:
     parameters = folder / "truth" / "parameters.json"
     if not parameters.exists():
         return False

@@ -14,15 +14,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LAKE_", env_file=".env", extra="ignore", frozen=True)
 
-    home: Path = Field(Path(".lake"), description="the lake folder: tables, catalog, serving store, reports, logs")
-    config: Path = Field(Path("config"), description="insurers, regions (this project's are the demo consortium's)")
-    secrets: Path = Field(Path(".lake-secrets"), description="keys and passwords, mode 700, never under home")
-    inbox: Path = Field(Path("inbox"), description="where insurers drop deliveries: inbox/<insurer_number>/…; read by Airflow")
-    cores: int = Field(0, ge=0, description="cores for embedded Spark; 0 = all")
-    driver_memory_gib: int = Field(3, ge=1, description="heap of embedded Spark, GiB")
-    shuffle_partitions: int = Field(4, ge=1, description="raise with data: about 200 MB each")
-    wait_seconds: int = Field(30, ge=0, description="how long to wait for another process that holds the lake")
-    event_log: Path | None = Field(None, description="folder for Spark's event log; none by default")
+    home: Path = Field(default=Path(".lake"), description="the lake folder: tables, catalog, serving store, reports, logs")
+    config: Path = Field(default=Path("config"), description="insurers, regions (this project's are the demo consortium's)")
+    secrets: Path = Field(default=Path(".lake-secrets"), description="keys and passwords, mode 700, never under home")
+    inbox: Path = Field(default=Path("inbox"), description="where insurers drop deliveries: inbox/<insurer_number>/…; read by Airflow")
+    cores: int = Field(default=0, ge=0, description="cores for embedded Spark; 0 = all")
+    driver_memory_gib: int = Field(default=3, ge=1, description="heap of embedded Spark, GiB")
+    shuffle_partitions: int = Field(default=4, ge=1, description="raise with data: about 200 MB each")
+    wait_seconds: int = Field(default=30, ge=0, description="how long to wait for another process that holds the lake")
+    event_log: Path | None = Field(default=None, description="folder for Spark's event log; none by default")
 
     @cached_property
     def home_path(self) -> Path:
