@@ -5,7 +5,6 @@ Unit tests of the models run in the test suite, not here: they prove the code, a
 
 import hashlib
 import os
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,7 +109,9 @@ def _dbt(settings: Settings, arguments: list[str]) -> list[Any]:
 
     places = {"project-dir": PROJECT, "profiles-dir": PROJECT, "target-path": _target(settings), "log-path": settings.home_path / "logs"}
     options = [part for name, path in places.items() for part in (f"--{name}", str(path))]
-    outcome = dbtRunner(callbacks=[_teller()]).invoke([*arguments, *options, "--log-level", "none", "--log-level-file", "info"])
+    outcome = dbtRunner(callbacks=[_tell] if arguments[0] == "build" else []).invoke(
+        [*arguments, *options, "--log-level", "none", "--log-level-file", "info"]
+    )
     if outcome.exception:
         raise LakeError(
             f"dbt {arguments[0]}", _first_line(outcome.exception), "a project that dbt can read",
@@ -146,16 +147,12 @@ def _first_line(message: object) -> str:
     return next((line for line in lines if "Error in " not in line and not line.endswith("Error")), "no message")
 
 
-def _teller() -> Callable[[Any], None]:
+def _tell(event: Any) -> None:
     """A line for each table and each test that is not green, as dbt ends it."""
-
-    def tell(event: Any) -> None:
-        if event.info.name != "NodeFinished":
-            return
-        node, result = event.data.node_info, event.data.run_result
-        if node.resource_type == "model" and node.materialized == "table" and node.node_status == "success":
-            console.print(f"  [dim]{node.node_name:<40}{result.execution_time:5.1f} s[/dim]")
-        elif node.node_status in ("warn", "fail", "error"):
-            console.print(f"  [yellow]{node.node_status}[/yellow] {node.node_name}: {_first_line(result.message)}")
-
-    return tell
+    if event.info.name != "NodeFinished":
+        return
+    node, result = event.data.node_info, event.data.run_result
+    if node.resource_type == "model" and node.materialized == "table" and node.node_status == "success":
+        console.print(f"  [dim]{node.node_name:<40}{result.execution_time:5.1f} s[/dim]")
+    elif node.node_status in ("warn", "fail", "error"):
+        console.print(f"  [yellow]{node.node_status}[/yellow] {node.node_name}: {_first_line(result.message)}")
