@@ -55,13 +55,13 @@ def recognise(head: bytes) -> Kind:
     if kind == "med" and DPC_RECORDS.search("\n".join(lines)):
         kind = "dpc"
     if not kind:
-        raise NotAReceiptFileError(f"a {fields[0]} record with an unknown 点数表")
+        raise NotAReceiptFileError(f"{fields[0]} with an unknown 点数表")
     if kind not in ("med", "dpc", "pha"):
         return Kind(form, kind, 0)
     place = layouts.record(kind, fields[0], form).pos("claim_month") - 1
     month = western(fields[place]) if len(fields) > place else None
     if month is None or len(month) != 6 or not 1 <= int(month[4:]) <= 12 or (form == "claim" and BROKEN in provider):
-        raise NotAReceiptFileError(f"a {fields[0]} record without a readable 請求年月 (field {place + 1})")
+        raise NotAReceiptFileError(f"{fields[0]} without a readable 請求年月 (field {place + 1})")
     return Kind(form, kind, int(month))
 
 

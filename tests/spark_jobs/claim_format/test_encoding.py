@@ -26,9 +26,9 @@ def test_a_record_of_dpc_makes_it_dpc() -> None:
     [
         ("項目,値\r\n1,2\r\n", "a first line of 2 fields, not IR or YK"),
         ("2,1,0,MN,900000123,,,,,\r\n", "no provider record (IR, YK) among its first lines"),
-        ("IR,1,13,9,9900013,,,202406,00,\r\n", "a IR record with an unknown 点数表"),
-        ("IR,1,13,1,9900013,,,2024,00,\r\n", "a IR record without a readable 請求年月 (field 8)"),
-        ("IR,1,13,1,9900013\r\n", "a IR record without a readable 請求年月 (field 8)"),
+        ("IR,1,13,9,9900013,,,202406,00,\r\n", "IR with an unknown 点数表"),
+        ("IR,1,13,1,9900013,,,2024,00,\r\n", "IR without a readable 請求年月 (field 8)"),
+        ("IR,1,13,1,9900013\r\n", "IR without a readable 請求年月 (field 8)"),
     ],
 )
 def test_what_is_no_receipt_file_is_said_without_quoting_it(text: str, message: str) -> None:

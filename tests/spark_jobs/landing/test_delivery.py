@@ -1,0 +1,105 @@
+"""Deliveries: recognised by content, recorded once, rejected with a message that says what to do; the other files go on."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from spark_jobs import tables
+from spark_jobs.errors import ExitCode, LakeError
+from spark_jobs.landing import delivery
+
+INSURER, OTHER = "06149900", "06279905"
+EXAMPLE = (Path(__file__).parents[2] / "fixtures" / "insurer_form_example.csv").read_text(encoding="utf-8")
+CLAIM = "IR,1,13,1,9900013,,見本クリニック,202406,00,\nRE,1,1112,202405\nGO,1,0,99\n"
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.replace("\n", "\r\n").encode("cp932"))
+    return path
+
+
+def _events(spark) -> list[tuple]:
+    rows = spark.table(tables.DELIVERY.name).orderBy("file_name", "insurer_number", "event_no").collect()
+    return [(r.file_name, r.state, r.claim_form, r.claim_kind, r.claim_month, r.event_no) for r in rows]
+
+
+def test_files_are_found_recognised_and_recorded_once(lake, tmp_path: Path) -> None:
+    spark, settings = lake
+    _write(tmp_path / "202406" / INSURER / "0_COMMON001" / "11_RECODEINFO_MED.CSV", EXAMPLE)
+    _write(tmp_path / "RECEIPTC.UKE", CLAIM)
+    _write(tmp_path / "04_PECULIARTEXTINFO_PHA.CSV", "項目,値\n")  # no receipts: not looked at
+    _write(tmp_path / "notes.txt", "x")
+    first = delivery.deliver(spark, settings, tmp_path, INSURER)
+    assert str(first) == f"{INSURER}: 2 received, 0 known already, 0 rejected"
+    assert _events(spark) == [
+        ("11_RECODEINFO_MED.CSV", "received", "insurer", "med", 202406, 1),
+        ("RECEIPTC.UKE", "received", "claim", "med", 202406, 1),
+    ]
+    shutil.copy(tmp_path / "RECEIPTC.UKE", tmp_path / "copy.uke")
+    again = delivery.deliver(spark, settings, tmp_path, INSURER)
+    assert (again.received, again.known, again.rejected) == (0, 3, 0)
+    assert delivery.deliver(spark, settings, tmp_path / "copy.uke", OTHER).received == 1  # another depositor's own delivery
+    _write(tmp_path / "RECEIPTC.UKE", CLAIM.replace("202405", "202404"))
+    assert delivery.deliver(spark, settings, tmp_path / "RECEIPTC.UKE", INSURER).received == 1  # same name, other content
+    pending = delivery.pending(spark, INSURER)
+    assert [file.file_name for file in pending].count("RECEIPTC.UKE") == 2
+    assert all(Path(file.file_path).is_absolute() and file.mismatch_rule == "keep" for file in pending)
+    assert delivery.pending(spark, INSURER, 202407) == []
+
+
+def test_a_bad_file_is_rejected_with_a_message_and_the_others_go_on(lake, tmp_path: Path) -> None:
+    spark, settings = lake
+    _write(tmp_path / "RECEIPTC.UKE", CLAIM)
+    (tmp_path / "RECEIPTD.UKE").touch()
+    _write(tmp_path / "11_RECODEINFO_MED.CSV", "項目,値\n")
+    _write(tmp_path / "13_RECODEINFO_DEN.CSV", EXAMPLE.replace("IR,1,13,1,", "IR,1,13,3,"))
+    _write(tmp_path / "RECEIPTS.UKE", CLAIM + CLAIM.replace("9900013", "9900021"))
+    _write(tmp_path / "RECEIPTY.CYO", CLAIM.replace("202405", "202403"))
+    summary = delivery.deliver(spark, settings, tmp_path, INSURER)
+    assert (summary.received, summary.known, summary.rejected) == (2, 0, 4)
+    assert {str(finding) for finding in summary.findings} == {
+        f"stop empty_file: {tmp_path}/RECEIPTD.UKE: 0 bytes; expected a receipt file. The sender mends the file; deliver it again.",
+        f"stop not_a_receipt_file: {tmp_path}/11_RECODEINFO_MED.CSV: a first line of 2 fields, not IR or YK; "
+        "expected IR or YK first, or 3 prefix columns and MN. The sender mends the file; deliver it again.",
+        f"stop kind_not_read: {tmp_path}/13_RECODEINFO_DEN.CSV: den; expected 医科, DPC or 調剤. Leave it out of the delivery.",
+        f"stop several_providers: {tmp_path}/RECEIPTS.UKE: 2 provider records; "
+        "expected one provider per file. Split the file at its IR or YK; deliver the parts.",
+        f"tell name_contradicts: {tmp_path}/RECEIPTY.CYO promises claim pha, content is claim med; "
+        "expected a name that fits. Check the name; content counts.",
+    }
+    states = {name: state for name, state, *_ in _events(spark)}
+    assert [states[name] for name in ("RECEIPTC.UKE", "RECEIPTD.UKE", "RECEIPTY.CYO")] == ["received", "rejected", "received"]
+    assert spark.table(tables.DELIVERY_FINDING.name).count() == 5
+    assert delivery.deliver(spark, settings, tmp_path / "RECEIPTD.UKE", INSURER).rejected == 1  # a rejected file may come again
+    assert [event[-1] for event in _events(spark) if event[0] == "RECEIPTD.UKE"] == [1, 2]
+    assert spark.table(tables.DELIVERY_FINDING.name).count() == 5
+
+
+def test_a_second_insurer_form_file_of_a_month_is_told(lake, tmp_path: Path) -> None:
+    spark, settings = lake
+    delivery.deliver(spark, settings, _write(tmp_path / "a" / "11_RECODEINFO_MED.CSV", EXAMPLE), INSURER)
+    second = delivery.deliver(spark, settings, _write(tmp_path / "b" / "11_RECODEINFO_MED.CSV", EXAMPLE + EXAMPLE), INSURER)
+    assert [str(finding) for finding in second.findings] == [
+        f"tell second_file_of_month: {tmp_path}/b/11_RECODEINFO_MED.CSV: med 202406; expected one file a month and kind. "
+        "If it replaces the first, its claims count twice: ask."
+    ]
+
+
+def test_no_receipt_file_no_such_folder_and_an_unknown_depositor(lake, tmp_path: Path) -> None:
+    spark, settings = lake
+    with pytest.raises(LakeError) as error:
+        delivery.deliver(spark, settings, tmp_path, INSURER)
+    assert error.value.code == ExitCode.BAD_INPUT
+    assert str(error.value) == (
+        f"{tmp_path}: no receipt file; expected *.UKE, *.CYO or *_RECODEINFO_*.CSV in it or below. Check the folder; unpack archives first."
+    )
+    with pytest.raises(LakeError) as error:
+        delivery.deliver(spark, settings, tmp_path / "none", INSURER)
+    assert (
+        str(error.value) == f"{tmp_path / 'none'}: no such file or folder; expected a receipt file or a folder of them. Correct the path."
+    )
+    with pytest.raises(LakeError, match="--insurer 06999999: an unknown depositor; expected one of the 8 in ") as error:
+        delivery.deliver(spark, settings, tmp_path, "06999999")
+    assert error.value.code == ExitCode.BAD_CONFIG

@@ -1,0 +1,86 @@
+"""Ingest: only what is new, the same tables when a run was killed or repeated, old files never opened again."""
+
+from pathlib import Path
+
+import pytest
+
+from spark_jobs import ingest, tables
+from spark_jobs.bronze import claim_line
+from spark_jobs.identity import keys
+from spark_jobs.landing import delivery
+from spark_jobs.silver import batch
+
+INSURER = "06149900"
+EXAMPLE = (Path(__file__).parents[1] / "fixtures" / "insurer_form_example.csv").read_text(encoding="utf-8").replace("06990014", INSURER)
+
+
+def _write(folder: Path, month: int) -> Path:
+    path = folder / str(month) / "11_RECODEINFO_MED.CSV"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(EXAMPLE.replace("202406", str(month)).encode("cp932"))
+    return path
+
+
+def _states(spark) -> dict[int, str]:
+    return {file.claim_month: file.state for file in delivery.files(spark)}
+
+
+def _contents(spark) -> dict[str, list[str]]:
+    written = [
+        tables.CLAIM_LINE,
+        tables.CLAIM,
+        tables.CLAIM_DRUG,
+        tables.CLAIM_DIAGNOSIS,
+        tables.CLAIM_PAYER,
+        tables.PERSON,
+        tables.FACILITY,
+    ]
+    return {table.name: sorted(map(str, spark.table(table.name).collect())) for table in written}
+
+
+def test_only_new_files_are_read_and_a_killed_run_is_repeated(lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spark, settings = lake
+    keys.create(settings, INSURER)
+    old = _write(tmp_path, 202406)
+    delivery.deliver(spark, settings, tmp_path, INSURER)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as m, pytest.raises(KeyboardInterrupt):
+        m.setattr(delivery, "record", killed)  # after bronze was written, before its event
+        ingest.run(spark, settings)
+    with monkeypatch.context() as m, pytest.raises(KeyboardInterrupt):
+        m.setattr(batch, "run", killed)
+        ingest.run(spark, settings)
+    assert _states(spark) == {202406: "bronze"}
+    with monkeypatch.context() as m:
+        m.setattr(claim_line, "run", killed)  # bronze is there: it is not written again
+        ingest.run(spark, settings)
+    assert _states(spark) == {202406: "silver"}
+    once = _contents(spark)
+    assert {name: len(rows) for name, rows in once.items()} == {
+        "bronze.claim_line": 14, "silver.claim": 1, "silver.claim_drug": 2, "silver.claim_diagnosis": 1, "silver.claim_payer": 1,
+        "silver.person": 1, "silver.facility": 1,
+    }  # fmt: skip
+
+    delivery.deliver(spark, settings, tmp_path, INSURER)
+    assert str(ingest.run(spark, settings)) == "nothing new to ingest"
+    assert _contents(spark) == once
+
+    old.rename(tmp_path / "moved_away")
+    delivery.deliver(spark, settings, _write(tmp_path, 202407), INSURER)
+    lost = _write(tmp_path, 202408)
+    delivery.deliver(spark, settings, lost, INSURER)
+    lost.unlink()
+    summary = ingest.run(spark, settings)
+    assert (summary.files, summary.lines, summary.quarantined, summary.rejected) == (1, 14, 0, 1)
+    assert _states(spark) == {202406: "silver", 202407: "silver", 202408: "rejected"}
+    told = spark.table(tables.DELIVERY_FINDING.name).where("rule = 'file_missing'").collect()
+    assert [row.found for row in told] == [f"{lost}: No such file or directory"]
+    before = {line for line in once["bronze.claim_line"]}
+    assert before <= set(_contents(spark)["bronze.claim_line"])
+    lost.write_bytes(EXAMPLE.replace("202406", "202408").encode("cp932"))
+    delivery.deliver(spark, settings, lost, INSURER)  # put back and delivered again
+    assert ingest.run(spark, settings).files == 1
+    assert spark.table(tables.DELIVERY_FINDING.name).where("rule = 'file_missing'").count() == 0
