@@ -124,7 +124,11 @@ def start(settings: Settings):
     }
     if settings.event_log:
         settings.event_log.mkdir(parents=True, exist_ok=True)
-        conf |= {"spark.eventLog.enabled": "true", "spark.eventLog.dir": settings.event_log.resolve().as_uri()}
+        conf |= {
+            "spark.eventLog.enabled": "true",
+            "spark.eventLog.compress": "false",  # it is kept to be read and searched
+            "spark.eventLog.dir": settings.event_log.resolve().as_uri(),
+        }
     builder = SparkSession.builder.master(f"local[{cores}]").appName("lake")
     for key, value in conf.items():
         builder = builder.config(key, value)

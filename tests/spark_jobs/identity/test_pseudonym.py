@@ -18,10 +18,11 @@ PARTS = st.lists(st.text(alphabet=LETTERS, max_size=12), min_size=1, max_size=5)
 
 
 def normalise(text: str) -> str:
-    """NFKC, no blanks, large kana, no leading zeros (one stays)."""
-    wide = "".join(c for c in unicodedata.normalize("NFKC", text) if not c.isspace())
+    """No blanks, NFKC, large kana (a voicing mark joins the letter before it), no leading zeros (one stays)."""
+    wide = unicodedata.normalize("NFKC", "".join(c for c in text if not c.isspace()))
     large = wide.translate(str.maketrans("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわアイウエオツヤユヨワカケ"))
-    return large.lstrip("0") or ("0" if large else "")
+    whole = unicodedata.normalize("NFC", large)
+    return whole.lstrip("0") or ("0" if whole else "")
 
 
 @pytest.fixture(scope="module")
