@@ -18,7 +18,7 @@ setup-airflow: ## the same and .venv-airflow
 demo: setup ## invented consortium -> lake -> marts -> PostgreSQL -> report, by the same commands as your own files
 	@$(LAKE) demo
 
-test: setup-airflow check ## everything CI runs (under 15 minutes on two cores)
+test: setup-airflow check ## everything CI runs
 	@$(PYTEST) -m "not long and not airflow"
 	@.venv-airflow/bin/python -m pytest --confcutdir=tests/dags -m airflow tests/dags
 
