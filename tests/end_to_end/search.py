@@ -1,10 +1,12 @@
 """Search a folder for persons' data: every file as bytes, tables and compressed logs decoded too, in every encoding a text may stand in."""
 
+import json
 import re
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -61,12 +63,29 @@ def contents(path: Path) -> Iterator[bytes]:
         for column in pq.read_table(path).columns:
             yield from leaves(column.combine_chunks())
         return
+    if path.name.startswith("events_"):
+        with path.open(encoding="utf-8") as lines:
+            yield "\n".join(text for line in lines for text in event_texts(json.loads(line))).encode()
+        return
     data = path.read_bytes()
     yield data
     if data[:4] == b"\x28\xb5\x2f\xfd":
         yield decompressed(data, "zstd")
     elif data[:2] == b"\x1f\x8b":
         yield zlib.decompress(data, 31)
+
+
+def event_texts(event: Any) -> Iterator[str]:
+    """Names and texts of an event of Spark's log: plans, messages, settings. A number alone is a measurement: some of them equal short numbers of persons."""
+    if isinstance(event, dict):
+        for name, value in event.items():
+            yield name
+            yield from event_texts(value)
+    elif isinstance(event, list):
+        for value in event:
+            yield from event_texts(value)
+    elif isinstance(event, str) and not (event.isascii() and event.isdigit()):
+        yield event
 
 
 def leaves(values: pa.Array) -> Iterator[bytes]:

@@ -31,3 +31,12 @@ def test_found_inside_tables_and_compressed_files(tmp_path: Path):
 def test_a_number_inside_a_longer_one_is_not_it(tmp_path: Path):
     (tmp_path / "a.txt").write_text("ab314159cd 3141592 XM-0001")
     assert search(tmp_path, WORDS) == {}
+
+
+def test_a_measurement_of_spark_is_no_number_of_a_person_but_its_plans_may_hold_one(tmp_path: Path):
+    folder = tmp_path / "eventlog_v2_local-1"
+    folder.mkdir()
+    (folder / "events_1_local-1").write_text('{"Accumulables":[{"Value":"314159"},{"Update":314159}]}\n')
+    assert search(tmp_path, WORDS) == {}
+    (folder / "events_1_local-1").write_text('{"Value":"314159"}\n{"plan":"Filter (number = 314159)"}\n')
+    assert search(tmp_path, WORDS) == {"eventlog_v2_local-1/events_1_local-1": {"314159"}}
