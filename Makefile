@@ -1,7 +1,7 @@
 # One list of commands. `make` alone prints it.
 PYTHON ?= python3.11
 LAKE := .venv/bin/lake
-PYTEST := .venv/bin/python -m pytest
+PYTEST := .venv/bin/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-airflow demo test test-long check fix lock clean

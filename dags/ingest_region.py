@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import yaml
-from airflow.sdk import DAG, Asset, PartitionedAtRuntime, task, task_group
+from airflow.sdk import DAG, Asset, PartitionedAtRuntime, task
 from dag_tags import Tag
 from lake_operators import ROOT, LakeCommand, LakeDeliver
 
@@ -37,14 +37,9 @@ def ingest_region(file: Path) -> DAG:
         tags=[Tag.INGEST, Tag.REGION],
         default_args={"owner": "joint_office", "retries": 3, "retry_delay": timedelta(minutes=5)},
     ) as dag:
-
-        @task_group
-        def insurer(number: str):
-            deliver = LakeDeliver(task_id="deliver", insurer=number)
-            ingest = LakeCommand(task_id="ingest", arguments=["ingest", "--insurer", number], map_index_template="{{ task.arguments[-1] }}")
-            deliver >> ingest
-
-        build = LakeCommand(task_id="build", arguments=["build"], trigger_rule="none_failed_min_one_success")
+        deliver = LakeDeliver.partial(task_id="deliver", map_index_template=LakeDeliver.LABEL).expand(insurer=region["insurers"])
+        ingest = LakeCommand(task_id="ingest", arguments=["ingest"], trigger_rule="none_failed_min_one_success")
+        build = LakeCommand(task_id="build", arguments=["build"])
         publish = LakeCommand(task_id="publish", arguments=["publish", "--region", key])
 
         @task(outlets=[MARTS])
@@ -52,7 +47,7 @@ def ingest_region(file: Path) -> DAG:
             """Tell the DAGs that read marts which region is new."""
             outlet_events[MARTS].add_partitions(partition)
 
-        insurer.expand(number=region["insurers"]) >> build >> publish >> announce(key)
+        deliver >> ingest >> build >> publish >> announce(key)
     return dag
 
 

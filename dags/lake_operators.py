@@ -66,9 +66,10 @@ class LakeDeliver(LakeCommand):
     """
 
     template_fields = ("insurer",)
+    LABEL = "{{ task.insurer }}{{ finding }}"  # map_index_template of the mapped tasks
 
     def __init__(self, *, insurer: str, **kwargs):
-        super().__init__(arguments=[], map_index_template="{{ task.insurer }}{{ finding }}", **kwargs)
+        super().__init__(arguments=[], **kwargs)
         self.insurer = insurer
 
     def execute(self, context) -> int:

@@ -129,6 +129,7 @@ def start(settings: Settings):
             "spark.eventLog.compress": "false",  # it is kept to be read and searched
             "spark.eventLog.dir": settings.event_log.resolve().as_uri(),
         }
+    conf |= dict(option.split("=", 1) for option in settings.spark)
     builder = SparkSession.builder.master(f"local[{cores}]").appName("lake")
     for key, value in conf.items():
         builder = builder.config(key, value)

@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     shuffle_partitions: int = Field(default=4, ge=1, description="raise with data: about 200 MB each")
     wait_seconds: int = Field(default=30, ge=0, description="how long to wait for another process that holds the lake")
     event_log: Path | None = Field(default=None, description="folder for Spark's event log; none by default")
+    spark: tuple[str, ...] = Field(
+        default=(), description='more Spark settings, a JSON list of "name=value"; they win over the lake\'s own'
+    )
 
     @cached_property
     def home_path(self) -> Path:

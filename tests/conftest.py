@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,16 @@ from spark_jobs.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT.parent / "shared" / "reference"
-# many small plans, each run a few times: the second compiler does not pay
-os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+# many plans on few rows: code for each of them would cost more than it saves
+os.environ["LAKE_SPARK"] = '["spark.sql.codegen.wholeStage=false"]'
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With two workers (make test): one makes the small whole lake, the other has the Spark session; other modules go to whoever is free."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        group = next((name for name in ("tiny_lake", "spark") if name in names), item.nodeid.split("::")[0])
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
@@ -42,15 +50,24 @@ def spark(settings: Settings):
     return running
 
 
-@pytest.fixture
-def lake(spark, settings: Settings) -> Iterator[tuple]:
-    """(spark, settings) with every declared table empty, masters too."""
+@pytest.fixture(scope="session")
+def empty_lake(spark, settings: Settings) -> Callable[[], tuple]:
+    """Makes every declared table empty, masters too; gives (spark, settings)."""
     from spark_jobs import tables
 
-    for table in tables.ALL:
-        if not spark.table(table.name).isEmpty():
-            spark.sql(f"truncate table {table.name}")
-    yield spark, settings
+    def empty() -> tuple:
+        for table in tables.ALL:
+            if not spark.table(table.name).isEmpty():
+                spark.sql(f"truncate table {table.name}")
+        return spark, settings
+
+    return empty
+
+
+@pytest.fixture
+def lake(empty_lake: Callable[[], tuple]) -> tuple:
+    """(spark, settings) with every declared table empty."""
+    return empty_lake()
 
 
 @pytest.fixture(scope="session")

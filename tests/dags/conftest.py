@@ -97,7 +97,7 @@ def run_region(airflow_database) -> Callable[[str], SimpleNamespace]:
             state=done.state,
             run_id=done.run_id,
             states={f"{t.task_id}[{t.map_index}]" if t.map_index >= 0 else t.task_id: t.state for t in instances},
-            labels={t.rendered_map_index for t in instances if t.task_id == "insurer.deliver"},
+            labels={t.rendered_map_index for t in instances if t.task_id == "deliver"},
         )
 
     return run

@@ -65,7 +65,7 @@ def contents(path: Path) -> Iterator[bytes]:
         return
     if path.name.startswith("events_"):
         with path.open(encoding="utf-8") as lines:
-            yield "\n".join(text for line in lines for text in event_texts(json.loads(line))).encode()
+            yield "\n".join({part for line in lines for text in event_texts(line) for part in text.splitlines()}).encode()  # plans repeat
         return
     data = path.read_bytes()
     yield data
@@ -75,15 +75,23 @@ def contents(path: Path) -> Iterator[bytes]:
         yield zlib.decompress(data, 31)
 
 
-def event_texts(event: Any) -> Iterator[str]:
+def event_texts(line: str) -> Iterator[str]:
     """Names and texts of an event of Spark's log: plans, messages, settings. A number alone is a measurement: some of them equal short numbers of persons."""
+    try:
+        yield from texts(json.loads(line))
+    except json.JSONDecodeError:  # the last line of a process that was killed
+        yield line
+
+
+def texts(event: Any) -> Iterator[str]:
+    """Names and texts inside, numbers left out."""
     if isinstance(event, dict):
         for name, value in event.items():
             yield name
-            yield from event_texts(value)
+            yield from texts(value)
     elif isinstance(event, list):
         for value in event:
-            yield from event_texts(value)
+            yield from texts(value)
     elif isinstance(event, str) and not (event.isascii() and event.isdigit()):
         yield event
 

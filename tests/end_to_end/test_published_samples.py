@@ -1,9 +1,11 @@
 """Files that were not written by our generator, through `lake deliver` and `lake ingest` as anyone would call them."""
 
-import os
+import hashlib
 import re
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,29 +14,42 @@ from spark_jobs import cli
 INSURER = "06139901"
 
 
-@pytest.fixture
-def command(lake, monkeypatch: pytest.MonkeyPatch):
-    def run(*words: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["lake", *words])
-        try:
-            cli.main()
-        except SystemExit as stop:
-            return int(stop.code or 0)
-        return 0
+@pytest.fixture(scope="module")
+def published(empty_lake, reference: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The published sample, the same of another clinic with its last receipt taken out, the printed example: taken in by one `lake ingest`."""
+    spark, _ = empty_lake()
+    folder = tmp_path_factory.mktemp("published")
+    sample = (reference / "samples" / "RECEIPTC_GAIRAI_SAMPLE.UKE").read_bytes()
+    last, go = sample.rindex(b"\r\nRE,") + 2, sample.rindex(b"GO,")
+    text = (reference / "receipt-formats.md").read_text(encoding="utf-8")
+    example = text.split("### 4.8", 1)[1].split("```text\n", 1)[1].split("```", 1)[0]
+    contents = {
+        "whole/RECEIPTC.UKE": sample,
+        "cut/RECEIPTC.UKE": sample[:last].replace(b",0000000,", b",9999999,", 1) + sample[go:],
+        "example/11_RECODEINFO_MED.CSV": example.replace("\n", "\r\n").encode("cp932") + b"\x1a",
+    }
+    for name, content in contents.items():
+        (folder / name).parent.mkdir()
+        (folder / name).write_bytes(content)
+    with pytest.MonkeyPatch.context() as patch:
+        for words in (["keys", "create"], ["deliver", str(folder), "--insurer", INSURER], ["ingest"]):
+            patch.setattr(sys, "argv", ["lake", *words])
+            with pytest.raises(SystemExit) as stop:
+                cli.main()
+                raise SystemExit(0)
+            assert not stop.value.code, words
 
-    assert run("keys", "create") == 0
-    return run
+    def rows(name: str, table: str) -> list:
+        digest = hashlib.sha256(contents[name]).hexdigest()
+        return spark.table(table).where(f"file_sha256 = '{digest}'").collect()
+
+    return {name.split("/")[0]: partial(rows, name) for name in contents} | {"lines": sample.decode("cp932").split("\r\n")[:-1]}
 
 
-def test_the_published_claim_form_sample_is_whole_and_its_totals_are_checked(command, lake, reference: Path):
-    spark, _ = lake
-    sample = reference / "samples" / "RECEIPTC_GAIRAI_SAMPLE.UKE"
-    lines = sample.read_bytes().decode("cp932").split("\r\n")[:-1]
-    assert command("deliver", str(sample), "--insurer", INSURER) == 0
-    assert command("ingest") == 0
-
-    assert spark.table("bronze.claim_line").count() + spark.table("bronze.quarantine_line").count() == len(lines) == 636
-    claims = spark.table("silver.claim").collect()
+def test_the_published_claim_form_sample_is_whole_and_its_totals_are_checked(published: dict[str, Any]):
+    rows, lines = published["whole"], published["lines"]
+    assert len(rows("bronze.claim_line")) + len(rows("bronze.quarantine_line")) == len(lines) == 636
+    claims = rows("silver.claim")
     assert len(claims) == sum(line.startswith("RE,") for line in lines) == 75
     assert len({c.claim_key for c in claims}) == 75
     # identity 1: against HO, and against KO where there is no HO
@@ -53,40 +68,25 @@ def test_the_published_claim_form_sample_is_whole_and_its_totals_are_checked(com
 
     # GO counts a combined receipt once per payer (§2.2): 69 HO and 71 KO are its 140, so this file is not a cut one
     assert lines[-1] == f"GO,{sum(line.startswith(('HO,', 'KO,')) for line in lines)},{sum(totals.values())},99"
-    assert spark.sql("select * from landing.delivery_finding where rule = 'go_total'").isEmpty()
+    assert [found for found in rows("landing.delivery_finding") if found.rule == "go_total"] == []
 
 
-def test_a_go_that_does_not_match_its_receipts_is_reported(command, lake, reference: Path, tmp_path: Path):
-    spark, _ = lake
-    sample = (reference / "samples" / "RECEIPTC_GAIRAI_SAMPLE.UKE").read_bytes()
-    last = sample.rindex(b"\r\nRE,") + 2
-    cut = tmp_path / "RECEIPTC.UKE"
-    cut.write_bytes(sample[:last] + sample[sample.rindex(b"GO,") :])  # the last receipt taken out, GO as it was
-    assert command("deliver", str(cut), "--insurer", INSURER) == 0
-    assert command("ingest") == 0
-
-    assert spark.table("silver.claim").count() == 74
-    (go,) = spark.sql("select * from landing.delivery_finding where rule = 'go_total'").collect()
+def test_a_go_that_does_not_match_its_receipts_is_reported(published: dict[str, Any]):
+    rows = published["cut"]
+    assert len(rows("silver.claim")) == 74
+    (go,) = [found for found in rows("landing.delivery_finding") if found.rule == "go_total"]
     assert (go.severity, go.found) == ("tell", "GO says 140 and 86392")
     assert re.match(r"13[89] receipts by payer, \d+ points", go.expected) and go.action
 
 
-def test_the_printed_insurer_form_example_comes_out_with_the_corrected_total(command, lake, reference: Path, tmp_path: Path):
+def test_the_printed_insurer_form_example_comes_out_with_the_corrected_total(published: dict[str, Any]):
     """receipt-formats §4.8: 491 points billed, 456 after the review; 42 and 21 units remain, the third drug is struck out."""
-    spark, _ = lake
-    text = (reference / "receipt-formats.md").read_text(encoding="utf-8")
-    example = text.split("### 4.8", 1)[1].split("```text\n", 1)[1].split("```", 1)[0]
-    file = tmp_path / "11_RECODEINFO_MED.CSV"
-    file.write_bytes(example.replace("\n", "\r\n").encode("cp932") + b"\x1a")
-    assert command("deliver", str(file), "--insurer", INSURER) == 0
-    assert command("ingest") == 0
-
-    assert spark.table("bronze.claim_line").count() == 14 and spark.table("bronze.quarantine_line").isEmpty()
-    (claim,) = spark.table("silver.claim").collect()
+    rows = published["example"]
+    stored = rows("bronze.claim_line")
+    assert len(stored) == 14 and rows("bronze.quarantine_line") == []
+    (claim,) = rows("silver.claim")
     assert (claim.points_billed, claim.points_decided, claim.points_of_lines, claim.state) == (491, 456, 456, "corrected")
     assert (claim.insurer_number, claim.facility_code, claim.age, claim.setting) == ("06990014", "1319900013", 44, "outpatient")
-    drugs = {row.drug_code: row.quantity_claim_unit for row in spark.table("silver.claim_drug").collect()}
-    assert drugs == {"699990001": 42, "699990002": 21}
-    stored = "\n".join(row.line for row in spark.table("bronze.claim_line").collect())
-    assert not [secret for secret in ("見本　花子", "ミホンハナコ", "１２３４５", "M-0001", "19800402") if secret in stored]
-    assert os.environ["LAKE_HOME"], "the command worked on the test's lake"
+    assert {row.drug_code: row.quantity_claim_unit for row in rows("silver.claim_drug")} == {"699990001": 42, "699990002": 21}
+    text = "\n".join(row.line for row in stored)
+    assert not [secret for secret in ("見本　花子", "ミホンハナコ", "１２３４５", "M-0001", "19800402") if secret in text]

@@ -1,19 +1,31 @@
-"""The small lake that the oracles and the end-to-end tests look at: made once per test session, in a process of its own, by the functions the CLI calls.
+"""The small lake that the oracles and the end-to-end tests look at: made once per test session by the functions the CLI calls, and killed half way.
 
 Run as a script (tests/conftest.py does): settings come from the environment, PLACE is an empty folder. What each step left behind goes to PLACE/steps.json.
 """
 
 import json
+import os
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 from deltalake import DeltaTable
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from spark_jobs.settings import Settings
+
 MEMBERS, LEAST_MEMBERS, BIOLOGIC_USE, SEED = 700, 60, 40.0, 7
 FIRST_SERVICE_MONTH, MONTHS = 202410, 24  # over the price revisions of 2025-04 and 2026-04
 LAST_CLAIM_MONTH = "202610"
+KILLED_AFTER = "silver.claim_diagnosis"
+STEPS = "steps.json"
 
 
 def state(warehouse: Path) -> dict[str, dict]:
@@ -36,55 +48,62 @@ def contents(rows: pl.DataFrame) -> int:
     return sum(rows.select(sorted(rows.columns)).hash_rows().to_list()) % 2**64 if rows.height else 0
 
 
-def main(place: Path) -> None:
-    from spark_jobs import build, config, ingest, session, tables
-    from spark_jobs.bronze import claim_line
+def put(months: list[Path], source: Path, target: Path) -> None:
+    """Move folders inbox/<insurer>/<claim month>."""
+    for month in months:
+        (target / month.relative_to(source).parent).mkdir(parents=True, exist_ok=True)
+        shutil.move(month, target / month.relative_to(source))
+
+
+def begin(place: Path) -> None:
+    """All months but the last, then the last; killed (by main) while the last is on its way into silver."""
+    from spark_jobs import ingest, session, tables
     from spark_jobs.identity import keys
-    from spark_jobs.landing import delivery
     from spark_jobs.masters import load
-    from spark_jobs.publish import publication
     from spark_jobs.settings import Settings
-    from spark_jobs.silver import batch
     from spark_jobs.synthetic import consortium
 
-    settings, steps = Settings(), {}
+    settings, steps, inbox = Settings(), {}, place / "inbox"
     consortium.write(
         settings, place, members=MEMBERS, least_members=LEAST_MEMBERS, biologic_use=BIOLOGIC_USE,
         first_service_month=FIRST_SERVICE_MONTH, months=MONTHS, seed=SEED,
     )  # fmt: skip
-    inbox, aside = place / "inbox", place / "aside"
-
-    def put(months: list[Path], source: Path, target: Path) -> None:
-        for month in months:
-            (target / month.relative_to(source).parent).mkdir(parents=True, exist_ok=True)
-            shutil.move(month, target / month.relative_to(source))
-
-    def deliver() -> list[int]:
-        made = [
-            delivery.deliver(spark, settings, inbox / number, number) for number in config.insurers(settings) if (inbox / number).exists()
-        ]
-        return [sum(summary.received for summary in made), sum(summary.known for summary in made)]
-
     with session.hold_lake(settings, "test"):
         spark = session.start(settings)
         tables.create_all(spark)
         load.run(spark, settings, "shipped", None)
         keys.create(settings, None)
 
-        put(sorted(inbox.glob(f"*/{LAST_CLAIM_MONTH}")), inbox, aside)
-        steps["delivered"] = deliver()
+        put(sorted(inbox.glob(f"*/{LAST_CLAIM_MONTH}")), inbox, place / "aside")
+        steps["delivered"] = deliver(spark, settings, inbox)
         ingest.run(spark, settings)
         steps["older months in"] = state(settings.warehouse)
 
-        older = sorted(inbox.glob("*/20*"))
-        put(older, inbox, place / "away")  # whoever reads an older file now fails
-        put(sorted(aside.glob("*/20*")), aside, inbox)
-        steps["delivered the last month"] = deliver()
+        put(sorted(inbox.glob("*/20*")), inbox, place / "away")  # whoever reads an older file now fails
+        put(sorted((place / "aside").glob("*/20*")), place / "aside", inbox)
+        steps["delivered the last month"] = deliver(spark, settings, inbox)
+        (place / STEPS).write_text(json.dumps(steps))
+        ingest.run(spark, settings)
+
+
+def end(place: Path) -> None:
+    """The lake found as the killed process left it: the last month, all again, the last month by force, marts, serving, report."""
+    from spark_jobs import build, ingest, session
+    from spark_jobs.bronze import claim_line
+    from spark_jobs.landing import delivery
+    from spark_jobs.publish import publication
+    from spark_jobs.settings import Settings
+    from spark_jobs.silver import batch
+
+    settings, steps, inbox = Settings(), json.loads((place / STEPS).read_text()), place / "inbox"
+    steps["killed"] = state(settings.warehouse)
+    with session.hold_lake(settings, "test"):
+        spark = session.start(settings)
         ingest.run(spark, settings)
         steps["last month in"] = state(settings.warehouse)
 
         put(sorted((place / "away").glob("*/20*")), place / "away", inbox)
-        steps["delivered all again"] = deliver()
+        steps["delivered all again"] = deliver(spark, settings, inbox)
         ingest.run(spark, settings)
         steps["all again in"] = state(settings.warehouse)
 
@@ -95,8 +114,34 @@ def main(place: Path) -> None:
 
         steps["build"] = build.run(spark, settings)
         publication.run(settings, "demo")
-    (place / "steps.json").write_text(json.dumps(steps))
+    (place / STEPS).write_text(json.dumps(steps))
+
+
+def deliver(spark: "SparkSession", settings: "Settings", inbox: Path) -> list[int]:
+    """Files received and files known already, of all insurers."""
+    from spark_jobs import config
+    from spark_jobs.landing import delivery
+
+    made = [delivery.deliver(spark, settings, inbox / number, number) for number in config.insurers(settings) if (inbox / number).exists()]
+    return [sum(summary.received for summary in made), sum(summary.known for summary in made)]
+
+
+def main(place: Path) -> None:
+    """`begin` in a process of its own, killed after it wrote one of the tables of silver, then `end` in another."""
+    first = subprocess.Popen([sys.executable, __file__, str(place), "begin"], start_new_session=True)
+    while first.poll() is None and not (place / STEPS).exists():
+        time.sleep(0.1)
+    if first.poll() is None:
+        log = Path(os.environ["LAKE_HOME"], "warehouse", KILLED_AFTER.replace(".", ".db/"), "_delta_log")
+        version = DeltaTable(log.parent).version()
+        while first.poll() is None and not (log / f"{version + 1:020}.json").exists():
+            time.sleep(0.02)
+    if first.poll() is not None:
+        sys.exit(f"ended with {first.returncode} before it could be killed")
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    end(place)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    (begin if sys.argv[2:] == ["begin"] else main)(Path(sys.argv[1]))

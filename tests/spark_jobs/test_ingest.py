@@ -69,6 +69,7 @@ def test_only_new_files_are_read_and_a_killed_run_is_repeated(lake, tmp_path: Pa
     assert _contents(spark) == once
 
     old.rename(tmp_path / "moved_away")
+    monkeypatch.setattr(batch, "run", lambda *_: None)  # what follows is of bronze and of events
     delivery.deliver(spark, settings, _write(tmp_path, 202407), INSURER)
     lost = _write(tmp_path, 202408)
     delivery.deliver(spark, settings, lost, INSURER)
@@ -79,7 +80,7 @@ def test_only_new_files_are_read_and_a_killed_run_is_repeated(lake, tmp_path: Pa
     told = spark.table(tables.DELIVERY_FINDING.name).where("rule = 'file_missing'").collect()
     assert [row.found for row in told] == [f"{lost}: No such file or directory"]
     before = {line for line in once["bronze.claim_line"]}
-    assert before <= set(_contents(spark)["bronze.claim_line"])
+    assert before <= set(map(str, spark.table(tables.CLAIM_LINE.name).collect()))
     lost.write_bytes(EXAMPLE.replace("202406", "202408").encode("cp932"))
     delivery.deliver(spark, settings, lost, INSURER)  # put back and delivered again
     assert ingest.run(spark, settings).files == 1

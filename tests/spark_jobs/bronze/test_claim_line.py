@@ -68,7 +68,8 @@ def _rows(frame) -> list[dict]:
 
 @pytest.fixture(scope="module")
 def taken(empty_lake, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    spark, settings = empty_lake
+    spark, settings = empty_lake()
+    keys.create(settings, None)
     folder = tmp_path_factory.mktemp("delivered")
     for name, (text, end) in FILES.items():
         (folder / name).write_bytes(_bytes(text, end))

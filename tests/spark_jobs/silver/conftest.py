@@ -90,13 +90,3 @@ def write_silver(spark, settings) -> Callable[[Iterable[Receipts]], None]:
         batch.run(spark, settings, [x.file for x in receipts])
 
     return write
-
-
-@pytest.fixture(scope="session")
-def empty_lake(spark) -> Callable[[], None]:
-    def empty() -> None:
-        for table in tables.ALL:
-            if not spark.table(table.name).isEmpty():
-                spark.sql(f"truncate table {table.name}")
-
-    return empty
