@@ -154,8 +154,7 @@ def status() -> None:
     """Insurer × month: what arrived, what is in, what was found."""
     from spark_jobs.landing import status as job
 
-    with lake("status") as (spark, settings):
-        job.show(spark, settings, Console())
+    job.show(Settings(), Console())
 
 
 @keys_app.command("create")

@@ -16,6 +16,7 @@ REFERENCE = ROOT.parent / "shared" / "reference"
 os.environ["LAKE_SPARK"] = '["spark.sql.codegen.wholeStage=false"]'
 
 
+@pytest.hookimpl(tryfirst=True)  # before the workers read the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With two workers (make test): one makes the small whole lake, the other has the Spark session; other modules go to whoever is free."""
     for item in items:

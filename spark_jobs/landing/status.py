@@ -1,27 +1,30 @@
-"""`lake status`: insurer × claim month × kind, what arrived, what is in, what is missing, and what was found."""
+"""`lake status`: insurer × claim month × kind, what arrived, what is in, what is missing, and what was found.
+
+The two tables are read without Spark, so that it answers at once, also while another command holds the lake.
+"""
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from dataclasses import fields
 
-from pyspark.sql import functions as f
+import polars as pl
+from deltalake import DeltaTable
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from spark_jobs import config, tables
-from spark_jobs.landing import delivery
 from spark_jobs.landing.delivery import DeliveredFile
 from spark_jobs.settings import Settings
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 FINDINGS_SHOWN = 50
 
 
-def show(spark: "SparkSession", settings: Settings, console: Console) -> None:
+def show(settings: Settings, console: Console) -> None:
     """Print the table of deliveries, then the findings with what to do."""
-    files = delivery.files(spark)
-    found = _findings(spark)
+    files, found = _files(settings), _findings(settings)
+    if not files:
+        console.print("nothing delivered yet: lake deliver PATH --insurer N")
+        return
     console.print(deliveries(settings, files, found))
     by_key = {(file.insurer_number, file.file_sha256): file for file in files}
     for row in found[:FINDINGS_SHOWN]:
@@ -54,9 +57,10 @@ def deliveries(settings: Settings, files: list[DeliveredFile], found: list[dict]
     findings: dict[str, int] = defaultdict(int)
     for row in found:
         findings[row["file_sha256"]] += 1
-    table = Table(title="Deliveries", show_lines=False)
-    for name in ("保険者番号", "保険者", "請求年月", "kind", "arrived", "in silver", "rejected", "findings", ""):
-        table.add_column(name, justify="right" if name in ("arrived", "in silver", "rejected", "findings") else "left")
+    table = Table(title="Deliveries", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("保険者番号", "保険者", "請求年月", "kind", "arrived", "silver", "rejected", "found", ""):
+        is_count = name in ("arrived", "silver", "rejected", "found")
+        table.add_column(name, justify="right" if is_count else "left", no_wrap=name != "保険者")
     for key in sorted({*held, *expected}):
         number, month, kind = key
         of_key = held[key]
@@ -72,6 +76,19 @@ def deliveries(settings: Settings, files: list[DeliveredFile], found: list[dict]
     return table
 
 
-def _findings(spark: "SparkSession") -> list[dict]:
-    rows = spark.table(tables.DELIVERY_FINDING.name).orderBy(f.col("severity"), "insurer_number", "file_sha256", "rule").collect()
-    return [row.asDict() for row in rows]
+def _files(settings: Settings) -> list[DeliveredFile]:
+    """All delivered files; the latest event of each says its state."""
+    latest = _rows(settings, tables.DELIVERY).sort("event_no").unique(["insurer_number", "file_sha256"], keep="last")
+    return [DeliveredFile(**row) for row in latest.select(column.name for column in fields(DeliveredFile)).to_dicts()]
+
+
+def _findings(settings: Settings) -> list[dict]:
+    return _rows(settings, tables.DELIVERY_FINDING).sort("severity", "insurer_number", "file_sha256", "rule").to_dicts()
+
+
+def _rows(settings: Settings, table: tables.Table) -> pl.DataFrame:
+    """The table; none where no command has made the lake yet."""
+    path = settings.table_path(table.name)
+    if not DeltaTable.is_deltatable(str(path)):
+        return pl.DataFrame(schema=[column.name for column in table.columns])
+    return pl.read_delta(str(path))

@@ -3,34 +3,39 @@ from pathlib import Path
 
 from rich.console import Console
 
+from spark_jobs import config
 from spark_jobs.landing import delivery, status
 
 INSURER = "06149900"
 EXAMPLE = (Path(__file__).parents[2] / "fixtures" / "insurer_form_example.csv").read_text(encoding="utf-8")
 
 
-def _shown(spark, settings) -> str:
+def _shown(settings) -> str:
     out = io.StringIO()
-    status.show(spark, settings, Console(file=out, width=220))
+    status.show(settings, Console(file=out, width=220))
     return out.getvalue()
+
+
+def test_where_no_lake_is_nothing_has_arrived(settings, tmp_path: Path) -> None:
+    assert "nothing delivered yet" in _shown(settings.model_copy(update={"home": tmp_path}))
 
 
 def test_status_shows_what_arrived_what_is_missing_and_what_to_do(lake, tmp_path: Path) -> None:
     spark, settings = lake
-    assert "no findings" in _shown(spark, settings)
+    assert "nothing delivered yet" in _shown(settings)
     (tmp_path / "11_RECODEINFO_MED.CSV").write_bytes(EXAMPLE.replace("202406", "202501").encode("cp932"))
     (tmp_path / "14_RECODEINFO_PHA.CSV").touch()
     delivery.deliver(spark, settings, tmp_path, INSURER)
     delivery.record(spark, [delivery.Event(file, "silver") for file in delivery.pending(spark)])
-    lines = _shown(spark, settings).splitlines()
+    found = [row.asDict() for row in spark.table("landing.delivery_finding").collect()]
+    table = status.deliveries(settings, delivery.files(spark), found)
+    rows = {(row[0], *row[2:4]): row[4:] for row in zip(*(column.cells for column in table.columns), strict=True)}
+    assert rows[INSURER, "202501", "med"] == ("1", "1", "", "", "")
+    assert rows[INSURER, "202501", "pha"] == ("0", "0", "", "", "[red]missing[/]")
+    assert rows[INSURER, "?", "?"] == ("0", "0", "1", "1", "")
 
-    def cells(*wanted: str) -> list[str]:
-        rows = ([cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line)
-        return next(row for row in rows if [row[0], row[2], row[3]] == list(wanted))
-
-    assert cells(INSURER, "202501", "med")[4:] == ["1", "1", "", "", ""]
-    assert cells(INSURER, "202501", "pha")[4:] == ["0", "0", "", "", "missing"]
-    assert cells(INSURER, "?", "?")[4:] == ["0", "0", "1", "1", ""]
+    lines = [" ".join(line.split()) for line in _shown(settings).splitlines()]
+    assert f"{INSURER} {config.insurer(settings, INSURER).short_name_ja} 202501 med 1 1" in lines
     empty = tmp_path / "14_RECODEINFO_PHA.CSV"
     assert (
         f"stop empty_file: {INSURER}: found {empty}: 0 bytes; expected a receipt file. The sender mends the file; deliver it again."
