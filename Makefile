@@ -1,10 +1,10 @@
 # One list of commands. `make` alone prints it.
 PYTHON ?= python3.11
 LAKE := .venv/bin/lake
-PYTEST := .venv/bin/python -m pytest -n 2 --dist loadgroup
+PYTEST := .venv/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-airflow demo test test-long check fix lock clean
+.PHONY: help setup setup-airflow demo test test-tiny-lake test-jobs test-dags test-long check fix lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,13 +18,21 @@ setup-airflow: ## the same and .venv-airflow
 demo: setup ## invented consortium -> lake -> marts -> PostgreSQL -> report, by the same commands as your own files
 	@$(LAKE) demo
 
-test: setup-airflow check ## everything CI runs
-	@$(PYTEST) -m "not long and not airflow"
+test: setup-airflow check ## everything CI runs, two parts at a time; each tells when it has ended
+	@$(MAKE) -j2 --output-sync --no-print-directory test-tiny-lake test-jobs test-dags
+
+test-tiny-lake:
+	@$(PYTEST) -m "tiny_lake and not long"
+
+test-jobs:
+	@$(PYTEST) -m "not tiny_lake and not long and not airflow"
+
+test-dags:
 	@.venv-airflow/bin/python -m pytest --confcutdir=tests/dags -m airflow tests/dags
 
 test-long: setup-airflow ## the full counts
 	@$(PYTEST) -m "not airflow"
-	@.venv-airflow/bin/python -m pytest --confcutdir=tests/dags -m airflow tests/dags
+	@$(MAKE) --no-print-directory test-dags
 
 check: setup ## formatting, lint, types, SQL, configuration
 	@.venv/bin/ruff format --check -q . || (echo "check: run make fix"; exit 1)

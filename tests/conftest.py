@@ -16,13 +16,11 @@ REFERENCE = ROOT.parent / "shared" / "reference"
 os.environ["LAKE_SPARK"] = '["spark.sql.codegen.wholeStage=false"]'
 
 
-@pytest.hookimpl(tryfirst=True)  # before the workers read the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With two workers (make test): one makes the small whole lake, the other has the Spark session; other modules go to whoever is free."""
+    """Tests of the small whole lake are marked, so that `make test` runs them beside the others."""
     for item in items:
-        names = getattr(item, "fixturenames", ())
-        group = next((name for name in ("tiny_lake", "spark") if name in names), item.nodeid.split("::")[0])
-        item.add_marker(pytest.mark.xdist_group(group))
+        if "tiny_lake" in getattr(item, "fixturenames", ()):
+            item.add_marker("tiny_lake")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tiny_lake import LAST_CLAIM_MONTH
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +16,7 @@ def test_a_month_more_is_added_while_the_older_files_are_gone(tiny_lake: Path, s
     """The older raw files were moved away before: whoever had read one would have failed, or lost its rows."""
     before, after = steps["older months in"], steps["last month in"]
     assert steps["delivered"][0] + steps["delivered the last month"][0] == len(list((tiny_lake / "inbox").rglob("*.CSV")))
-    assert steps["delivered the last month"][0] == len(list((tiny_lake / "inbox").glob("*/202610/**/*.CSV"))) > 0
+    assert steps["delivered the last month"][0] == len(list((tiny_lake / "inbox").glob(f"*/{LAST_CLAIM_MONTH}/**/*.CSV"))) > 0
     for table in ("bronze.claim_line", "silver.claim", "silver.claim_drug", "silver.claim_diagnosis"):
         assert after[table]["rows"] > before[table]["rows"] > 0
         assert after[table]["of_older_months"] == before[table]["of_older_months"], f"{table}: rows of older months changed"

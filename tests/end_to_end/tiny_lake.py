@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from spark_jobs.settings import Settings
 
 MEMBERS, LEAST_MEMBERS, BIOLOGIC_USE, SEED = 700, 60, 40.0, 7
-FIRST_SERVICE_MONTH, MONTHS = 202410, 24  # over the price revisions of 2025-04 and 2026-04
-LAST_CLAIM_MONTH = "202610"
+FIRST_SERVICE_MONTH, MONTHS = 202502, 15  # over the price revisions of 2025-04 and 2026-04
+LAST_CLAIM_MONTH = "202605"
 KILLED_AFTER = "silver.claim_diagnosis"
 STEPS = "steps.json"
 

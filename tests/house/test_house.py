@@ -66,7 +66,7 @@ def test_setup_stops_at_a_wrong_java_with_one_line(tmp_path: Path):
 
 def test_lake_stops_at_a_wrong_java_with_one_line(tmp_path: Path):
     done = subprocess.run(
-        [ROOT / ".venv" / "bin" / "lake", "status"],
+        [ROOT / ".venv" / "bin" / "lake", "ingest"],
         env={
             "JAVA_HOME": str(fake_java(tmp_path, "21.0.1")),
             "PATH": "/usr/bin:/bin",
