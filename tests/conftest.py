@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 from spark_jobs.settings import Settings
 
@@ -56,8 +57,9 @@ def empty_lake(spark, settings: Settings) -> Callable[[], tuple]:
 
     def empty() -> tuple:
         for table in tables.ALL:
-            if not spark.table(table.name).isEmpty():
-                spark.sql(f"truncate table {table.name}")
+            held = DeltaTable(settings.table_path(table.name))
+            if held.count():
+                held.delete()  # without Spark: a hundredth of the time
         return spark, settings
 
     return empty
