@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "cp932", "euc_jp")
 TOKEN = re.compile(rb"[0-9A-Za-z]+(?:[-.][0-9A-Za-z]+)*")
 WIDE_TOKEN = re.compile(rb"[0-9A-Za-z](?:\0[0-9A-Za-z.-]){4,}")  # either byte order
+MEASURED = ("Value", "Update")  # of an accumulator in Spark's event log
 BATCH_BYTES = 64 * 2**20  # the search for many words at once has a price of its own
 
 
@@ -76,23 +77,23 @@ def contents(path: Path) -> Iterator[bytes]:
 
 
 def event_texts(line: str) -> Iterator[str]:
-    """Names and texts of an event of Spark's log: plans, messages, settings. A number alone is a measurement: some of them equal short numbers of persons."""
+    """Names and texts of an event of Spark's log: plans, messages, settings. Measurements are left out: some of them equal short numbers of persons."""
     try:
         yield from texts(json.loads(line))
     except json.JSONDecodeError:  # the last line of a process that was killed
         yield line
 
 
-def texts(event: Any) -> Iterator[str]:
-    """Names and texts inside, numbers left out."""
+def texts(event: Any, name: str = "") -> Iterator[str]:
+    """Names and texts inside, but for JSON numbers and for the number that a metric writes as text."""
     if isinstance(event, dict):
-        for name, value in event.items():
-            yield name
-            yield from texts(value)
+        for key, value in event.items():
+            yield key
+            yield from texts(value, key)
     elif isinstance(event, list):
         for value in event:
-            yield from texts(value)
-    elif isinstance(event, str) and not (event.isascii() and event.isdigit()):
+            yield from texts(value, name)
+    elif isinstance(event, str) and not (name in MEASURED and re.fullmatch("[0-9]+", event)):
         yield event
 
 

@@ -33,10 +33,16 @@ def test_a_number_inside_a_longer_one_is_not_it(tmp_path: Path):
     assert search(tmp_path, WORDS) == {}
 
 
-def test_a_measurement_of_spark_is_no_number_of_a_person_but_its_plans_may_hold_one(tmp_path: Path):
+def test_a_measurement_of_spark_is_no_number_of_a_person(tmp_path: Path):
     folder = tmp_path / "eventlog_v2_local-1"
     folder.mkdir()
     (folder / "events_1_local-1").write_text('{"Accumulables":[{"Value":"314159"},{"Update":314159}]}\n')
     assert search(tmp_path, WORDS) == {}
-    (folder / "events_1_local-1").write_text('{"Value":"314159"}\n{"plan":"Filter (number = 314159)"}\n')
-    assert search(tmp_path, WORDS) == {"eventlog_v2_local-1/events_1_local-1": {"314159"}}
+
+
+@pytest.mark.parametrize(
+    "event", ['{"plan":"Filter (number = 314159)"}', '{"plan":"314159"}', '{"Value":"number 314159"}', '{"314159":1}', '{"Value":"314159']
+)
+def test_a_number_in_any_other_place_of_the_event_log_is_found(tmp_path: Path, event: str):
+    (tmp_path / "events_1_local-1").write_text('{"Value":"314159"}\n' + event)
+    assert search(tmp_path, WORDS) == {"events_1_local-1": {"314159"}}
