@@ -7,15 +7,12 @@ import hashlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from spark_jobs import config, tables
+from spark_jobs import config, delta, session, tables
 from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.progress import console
 from spark_jobs.settings import Settings
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 CODE = ("dbt_project.yml", "macros/**/*.sql", "models/**/*.*", "tests/**/*.*")  # what a figure depends on, under PROJECT
@@ -36,12 +33,12 @@ SOURCES = (
 SHOWN = ("model", "test")
 
 
-def run(spark: "SparkSession", settings: Settings, select: str | None = None) -> str:
+def run(settings: Settings, select: str | None = None) -> str:
     """Build the marts and test them; returns what was done, in words. A selection builds these models only, and always."""
-    write_config(spark, settings)
-    key = build_key(spark)
+    write_config(settings)
+    key = build_key(settings)
     unfinished = _target(settings) / "unfinished"
-    if select is None and not unfinished.exists() and key == _last_key(spark):
+    if select is None and not unfinished.exists() and key == _last_key(settings):
         return "nothing changed: sources, configuration and models are as at the last build (skipped)"
     unfinished.parent.mkdir(parents=True, exist_ok=True)
     unfinished.touch()  # a build that was cut off or failed is never taken for a good one
@@ -52,8 +49,7 @@ def run(spark: "SparkSession", settings: Settings, select: str | None = None) ->
     if warned:
         detail += f", {len(warned)} to look at: {', '.join(r.node.name for r in warned)}"
     if select is None:
-        row = [(key, datetime.now(UTC), detail)]
-        tables.BUILD_RUN.shaped(spark.createDataFrame(row, tables.BUILD_RUN.column_names)).write.insertInto(tables.BUILD_RUN.name)
+        delta.append(settings, tables.BUILD_RUN, [{"build_key": key, "recorded_at": datetime.now(UTC), "detail": detail}])
         unfinished.unlink()
     return detail
 
@@ -69,7 +65,7 @@ def unit_tests(settings: Settings) -> int:
     return len(_dbt(settings, ["test", "--select", "test_type:unit"]))
 
 
-def write_config(spark: "SparkSession", settings: Settings) -> None:
+def write_config(settings: Settings) -> None:
     """config/insurers and config/regions → masters, only where they changed."""
     insurers = [
         (i.insurer_number, i.name_ja, i.short_name_ja, i.kind, i.prefecture_code, i.member_count, i.start_claim_month, ",".join(i.kinds))
@@ -77,25 +73,23 @@ def write_config(spark: "SparkSession", settings: Settings) -> None:
     ]
     members = [(r.region_key, r.name_ja, number) for r in config.regions(settings).values() for number in r.insurers]
     for table, rows in ((tables.INSURER, insurers), (tables.REGION_INSURER, members)):
-        if {tuple(row) for row in spark.table(table.name).collect()} != set(rows):
-            schema = ", ".join(f"{c.name} {c.type}" for c in table.columns)
-            spark.createDataFrame(rows, schema).write.insertInto(table.name, overwrite=True)
+        if set(delta.read(settings, table).rows()) != set(rows):
+            delta.replace(settings, table, [dict(zip(table.column_names, row, strict=True)) for row in rows])
 
 
-def build_key(spark: "SparkSession") -> str:
+def build_key(settings: Settings) -> str:
     """Hash of what the marts are made of: the Delta version of each source table and the code of the models."""
     digest = hashlib.sha256()
     for table in SOURCES:
-        version = spark.sql(f"describe history {table.name} limit 1").select("version").first()
-        digest.update(f"{table.name}={version[0] if version else ''}\n".encode())
+        digest.update(f"{table.name}={delta.version(settings, table)}\n".encode())
     for file in sorted(file for pattern in CODE for file in PROJECT.glob(pattern)):
         digest.update(f"{file.relative_to(PROJECT)}\n".encode() + file.read_bytes())
     return digest.hexdigest()
 
 
-def _last_key(spark: "SparkSession") -> str | None:
-    last = spark.table(tables.BUILD_RUN.name).orderBy("recorded_at", ascending=False).select("build_key").first()
-    return last[0] if last else None
+def _last_key(settings: Settings) -> str | None:
+    builds = delta.read(settings, tables.BUILD_RUN).sort("recorded_at")
+    return None if builds.is_empty() else builds["build_key"][-1]
 
 
 def _target(settings: Settings) -> Path:
@@ -107,6 +101,7 @@ def _dbt(settings: Settings, arguments: list[str]) -> list[Any]:
     os.environ |= {"DBT_SEND_ANONYMOUS_USAGE_STATS": "0", "DO_NOT_TRACK": "1"}
     from dbt.cli.main import dbtRunner
 
+    session.start(settings)
     places = {"project-dir": PROJECT, "profiles-dir": PROJECT, "target-path": _target(settings), "log-path": settings.home_path / "logs"}
     options = [part for name, path in places.items() for part in (f"--{name}", str(path))]
     outcome = dbtRunner(callbacks=[_tell] if arguments[0] == "build" else []).invoke(

@@ -34,15 +34,13 @@ MonthOption = Annotated[int | None, typer.Option("--claim-month", help="請求�
 
 
 @contextmanager
-def lake(purpose: str) -> Iterator[tuple]:
-    """The lake, held, with its tables: (spark, settings)."""
-    from spark_jobs import session, tables
+def lake(purpose: str) -> Iterator[Settings]:
+    """The lake, held, with its tables."""
+    from spark_jobs import session
 
     settings = Settings()
     with session.hold_lake(settings, purpose):
-        spark = session.start(settings)
-        tables.create_all(spark)
-        yield spark, settings
+        yield settings
 
 
 @app.command()
@@ -90,8 +88,8 @@ def deliver(
     """Record files as delivered. Idempotent: the same content twice is one delivery. The files stay where they are."""
     from spark_jobs.landing import delivery
 
-    with lake("deliver") as (spark, settings):
-        summary = delivery.deliver(spark, settings, path, insurer)
+    with lake("deliver") as settings:
+        summary = delivery.deliver(settings, path, insurer)
         console.print(summary)
         raise typer.Exit(ExitCode.BAD_INPUT if summary.rejected else ExitCode.OK)
 
@@ -101,8 +99,8 @@ def ingest(insurer: InsurerOption = None, claim_month: MonthOption = None) -> No
     """Deliveries → bronze → silver; only what is new."""
     from spark_jobs import ingest as job
 
-    with lake("ingest") as (spark, settings), step("ingest"):
-        summary = job.run(spark, settings, insurer_number=insurer, claim_month=claim_month)
+    with lake("ingest") as settings, step("ingest"):
+        summary = job.run(settings, insurer_number=insurer, claim_month=claim_month)
         console.print(summary)
     raise typer.Exit(ExitCode.BAD_INPUT if summary.rejected else ExitCode.OK)
 
@@ -115,8 +113,8 @@ def masters_load(
     """Load an official list as downloaded."""
     from spark_jobs.masters import load
 
-    with lake("masters load") as (spark, settings), step(f"masters: {kind}"):
-        console.print(load.run(spark, settings, kind, path))
+    with lake("masters load") as settings, step(f"masters: {kind}"):
+        console.print(load.run(settings, kind, path))
 
 
 @app.command()
@@ -127,8 +125,8 @@ def build(
     """dbt build in this process: silver → marts, with all tests. Does nothing if nothing changed."""
     from spark_jobs import build as job
 
-    with lake("build") as (spark, settings), step("docs" if docs else "build"):
-        console.print(str(job.docs(settings) if docs else job.run(spark, settings, select=select)), soft_wrap=True)
+    with lake("build") as settings, step("docs" if docs else "build"):
+        console.print(str(job.docs(settings) if docs else job.run(settings, select=select)), soft_wrap=True)
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from spark_jobs import build, config, ingest, session, tables
+from spark_jobs import build, config, ingest, session
 from spark_jobs.identity import keys
 from spark_jobs.landing import delivery
 from spark_jobs.masters import load
@@ -35,21 +35,19 @@ def run(folder: Path, *, members: int, biologic_use: float, seed: int, out: Cons
                 out.print("  skipped: the same receipts stand there already")
             else:
                 consortium.write(settings, folder, **wanted)
-        with step("2/6 Spark and tables"):
-            spark = session.start(settings)
-            tables.create_all(spark)
-        with step("3/6 official lists"):
-            out.print(f"  {load.run(spark, settings, 'shipped', None)}")
-        with step("4/6 deliver and ingest"):
+        with step("2/6 official lists"):
+            out.print(f"  {load.run(settings, 'shipped', None)}")
+        with step("3/6 deliver"):
             keys.create(settings, None)
             received = known = 0
             for number in config.region(settings, REGION).insurers:
-                summary = delivery.deliver(spark, settings, folder / "inbox" / number, number)
+                summary = delivery.deliver(settings, folder / "inbox" / number, number)
                 received, known = received + summary.received, known + summary.known
             out.print(f"  {received} files new, {known} known already (skipped)")
-            out.print(ingest.run(spark, settings))
+        with step("4/6 ingest"):
+            out.print(f"  {ingest.run(settings)}")
         with step("5/6 build: shares, savings, completeness"):
-            out.print(f"  {build.run(spark, settings)}")
+            out.print(f"  {build.run(settings)}")
         with step("6/6 publish: PostgreSQL and report"):
             out.print(f"  {publication.run(settings, REGION)}")
     report = settings.reports / REGION / "report.html"

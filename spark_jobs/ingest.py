@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spark_jobs import session
 from spark_jobs.bronze import claim_line
 from spark_jobs.landing import delivery, finding
 from spark_jobs.landing.delivery import DeliveredFile, Event
@@ -43,24 +44,26 @@ class IngestSummary:
     __str__ = __rich__
 
 
-def run(spark: "SparkSession", settings: Settings, insurer_number: str | None = None, claim_month: int | None = None) -> IngestSummary:
+def run(settings: Settings, insurer_number: str | None = None, claim_month: int | None = None) -> IngestSummary:
     """Take in all pending files (of an insurer, of a claim month)."""
     from spark_jobs.silver import batch as silver
 
     summary = IngestSummary()
-    pending = delivery.pending(spark, insurer_number, claim_month)
+    if not (pending := delivery.pending(settings, insurer_number, claim_month)):
+        return summary
+    spark = session.start(settings)
     total, done = sum(file.file_bytes for file in pending), 0
     for files in _batches(pending):
         taken = [file for file in files if file.state == "bronze"]
         if received := [file for file in files if file.state == "received"]:
             taken += _to_bronze(spark, settings, received, summary)
         silver.run(spark, settings, taken)
-        delivery.record(spark, [Event(file, "silver") for file in taken])
+        delivery.record(settings, [Event(file, "silver") for file in taken])
         summary.files += len(taken)
         done += sum(file.file_bytes for file in files)
         if done < total:
             console.print(f"  {done / 2**20:,.0f} of {total / 2**20:,.0f} MB")
-        summary.findings += finding.count(spark, files)
+        summary.findings += finding.count(settings, files)
     return summary
 
 
@@ -72,12 +75,12 @@ def _to_bronze(spark: "SparkSession", settings: Settings, files: list[DeliveredF
     found = [
         Finding(error.file.insurer_number, error.file.file_sha256, error.rule, f"{error.file.file_path}: {error.found}") for error in lost
     ]
-    finding.replace(spark, found, files, finding.LOST_RULES)
+    finding.replace(settings, found, files, finding.LOST_RULES)
     summary.receipts += sum(count.receipt_count for count in counts)
     summary.lines += sum(count.line_count for count in counts)
     summary.quarantined += sum(count.quarantine_count for count in counts)
     summary.rejected += len(lost)
-    return [file for file in delivery.record(spark, [*taken, *gone]) if file.state == "bronze"]
+    return [file for file in delivery.record(settings, [*taken, *gone]) if file.state == "bronze"]
 
 
 def _batches(files: list[DeliveredFile]) -> Iterator[list[DeliveredFile]]:

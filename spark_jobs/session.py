@@ -13,12 +13,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 from filelock import FileLock, Timeout
 
+from spark_jobs import delta, tables
 from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 PYSPARK_VERSION = "4.2.0"
 JAVA_VERSION = 17
@@ -53,7 +58,7 @@ def check_environment() -> None:
 
 @contextmanager
 def hold_lake(settings: Settings, purpose: str) -> Iterator[None]:
-    """One process at a time: waits `wait_seconds`, then leaves with the holder's name."""
+    """The lake with its tables, for one process at a time: waits `wait_seconds`, then leaves with the holder's name."""
     settings.home_path.mkdir(parents=True, exist_ok=True)
     holder = settings.home_path / "lock.json"
     lock = FileLock(settings.home_path / "lake.lock")
@@ -70,14 +75,18 @@ def hold_lake(settings: Settings, purpose: str) -> Iterator[None]:
         ) from None
     try:
         holder.write_text(json.dumps({"purpose": purpose, "process": os.getpid()}))
+        delta.create_all(settings)
         yield
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
 
 
-def start(settings: Settings):
-    """A Spark session on the lake's own catalog (Derby under the lake folder); the running one if there is one."""
+def start(settings: Settings) -> "SparkSession":
+    """A Spark session that knows the lake's tables, by its own catalog (Derby under the lake folder); the running one if there is one.
+
+    It takes some 20 seconds: ask for it where there is work for it.
+    """
     from pyspark.sql import SparkSession
 
     if running := SparkSession.getActiveSession():
@@ -118,6 +127,8 @@ def start(settings: Settings):
         "spark.sql.maxConcurrentOutputFileWriters": "32",  # write a few insurers at once instead of sorting all lines by insurer
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
+        # away from UTC Delta verifies the list of files in each commit's checksum by reading the whole log again, twice
+        "spark.databricks.delta.allFilesInCrc.enabled": "false",
         "spark.sql.legacy.javaCharsets": "true",  # windows-31j
         "spark.sql.legacy.codingErrorAction": "true",  # a broken byte becomes U+FFFD, which goes to quarantine
         "spark.sql.execution.arrow.pyspark.enabled": "true",
@@ -135,4 +146,18 @@ def start(settings: Settings):
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     atexit.register(spark.stop)
+    _register_tables(spark, settings)
     return spark
+
+
+def _register_tables(spark: "SparkSession", settings: Settings) -> None:
+    """Let the catalog know every table that stands under the lake folder."""
+    schemas = sorted({table.name.split(".")[0] for table in tables.ALL})
+    present = {row.namespace for row in spark.sql("show schemas").collect()}
+    for schema in schemas:
+        known = {row.tableName for row in spark.sql(f"show tables in {schema}").collect()} if schema in present else set()
+        if schema not in present:
+            spark.sql(f"create schema {schema}")
+        for table in tables.ALL:
+            if table.name.split(".")[0] == schema and table.name.split(".")[1] not in known:
+                spark.sql(f"create table if not exists {table.name} using delta location '{settings.table_path(table.name).as_uri()}'")

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 QUANTITY = "decimal(18,5)"
 MONEY = "decimal(18,4)"
@@ -35,18 +35,9 @@ class Table:
     def column_names(self) -> list[str]:
         return [c.name for c in self.columns]
 
-    @property
-    def ddl(self) -> str:
-        """`CREATE TABLE IF NOT EXISTS …`, with comments; safe to run at each start."""
-        columns = ",\n  ".join(f"{c.name} {c.type} comment '{c.comment}'" for c in self.columns)
-        partition = f"\npartitioned by ({', '.join(self.partition_by)})" if self.partition_by else ""
-        return f"create table if not exists {self.name} (\n  {columns}\n) using delta{partition}\ncomment '{self.comment}'"
-
     def shaped(self, frame: "DataFrame") -> "DataFrame":
         """The frame with exactly this table's columns, in order, cast to its types: the contract of what is written."""
-        from pyspark.sql import functions as f
-
-        return frame.select(*(f.col(c.name).cast(c.type).alias(c.name) for c in self.columns))
+        return frame.selectExpr(*(f"cast({c.name} as {c.type}) as {c.name}" for c in self.columns))
 
 
 def _columns(text: str) -> tuple[Column, ...]:
@@ -92,7 +83,7 @@ severity | string | stop (lines or the file were kept out) or tell (taken in, bu
 rule | string | name of the rule, as in docs/data_quality.md
 line_no | int | physical line, 1-based; null for the whole file
 receipt_seq | int | receipt in the file, 1-based; null for the whole file
-found | string | what was found, never a person''s data
+found | string | what was found, never a person's data
 expected | string | what was expected
 action | string | what to do
 """),
@@ -109,7 +100,7 @@ claim_form | string | insurer or claim
 claim_kind | string | med, dpc, den, pha, nur
 claim_month | int | 請求年月 of the delivery, YYYYMM
 line_no | int | physical line, 1-based
-receipt_seq | int | receipt in the file, 1-based; 0 = before the first receipt or the file''s end
+receipt_seq | int | receipt in the file, 1-based; 0 = before the first receipt or the file's end
 record_type | string | レコード識別情報: IR, RE, HO …
 line | string | the line; pseudonyms stand where names and numbers stood
 key_version | int | version of the key that made the pseudonyms
@@ -128,8 +119,8 @@ claim_month | int | 請求年月 of the delivery, YYYYMM; 0 if unknown
 line_no | int | physical line, 1-based
 receipt_seq | int | receipt in the file, 1-based; 0 = outside a receipt
 rule | string | rule broken: field_count, bad_byte, cut_receipt, unknown_record …
-detail | string | found and expected, never a person''s data
-sealed_line | binary | the line as sent (bytes), sealed to the owner''s public key (age); null where no key was given
+detail | string | found and expected, never a person's data
+sealed_line | binary | the line as sent (bytes), sealed to the owner's public key (age); null where no key was given
 """),
     key=("insurer_number", "file_sha256", "line_no"),
     partition_by=("insurer_number",),
@@ -454,19 +445,3 @@ detail | string | models built, tests passed
 ALL = tuple(value for value in list(globals().values()) if isinstance(value, Table))
 BY_NAME = {table.name: table for table in ALL}
 SILVER_OF_FILE = (CLAIM_DRUG, CLAIM_DIAGNOSIS, CLAIM_PAYER, CLAIM)  # claim last: its rows say that the others are there
-
-
-def create_all(spark: "SparkSession") -> None:
-    """Create what is missing; nothing else changes."""
-    schemas = {t.name.split(".")[0] for t in ALL}
-    present = {
-        f"{schema}.{row.tableName}"
-        for schema in (r.namespace for r in spark.sql("show schemas").collect())
-        if schema in schemas
-        for row in spark.sql(f"show tables in {schema}").collect()
-    }
-    for schema in sorted(schemas):
-        spark.sql(f"create schema if not exists {schema}")
-    for table in ALL:
-        if table.name not in present:
-            spark.sql(table.ddl)

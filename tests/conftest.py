@@ -1,14 +1,17 @@
-"""One Spark session for all tests, on a lake of its own in a temporary folder; each test that asks for `lake` finds it empty."""
+"""One lake for all tests, in a temporary folder, and one Spark session on it; each test that asks for `lake` finds it empty."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import polars as pl
 import pytest
 from deltalake import DeltaTable
 
+from spark_jobs import delta, session, tables
 from spark_jobs.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,40 +38,50 @@ def reference() -> Path:
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     place = tmp_path_factory.mktemp("lake")
-    values = {"home": place / "home", "secrets": place / "secrets", "config": ROOT / "config", "inbox": place / "inbox"}
-    for name, path in values.items():
-        os.environ[f"LAKE_{name.upper()}"] = str(path)
-    return Settings(driver_memory_gib=2, event_log=place / "event_log")
+    values = {name: place / name for name in ("home", "secrets", "inbox", "event_log")} | {
+        "config": ROOT / "config",
+        "driver_memory_gib": 2,
+    }
+    os.environ |= {f"LAKE_{name.upper()}": str(value) for name, value in values.items()}
+    made = Settings()
+    delta.create_all(made)
+    return made
 
 
 @pytest.fixture(scope="session")
 def spark(settings: Settings):
-    from spark_jobs import session, tables
-
-    running = session.start(settings)
-    tables.create_all(running)
-    return running
+    return session.start(settings)
 
 
 @pytest.fixture(scope="session")
-def empty_lake(spark, settings: Settings) -> Callable[[], tuple]:
-    """Makes every declared table empty, masters too; gives (spark, settings)."""
-    from spark_jobs import tables
+def empty_lake(settings: Settings) -> Callable[[], Settings]:
+    """Makes every declared table empty, masters too."""
 
-    def empty() -> tuple:
+    def empty() -> Settings:
         for table in tables.ALL:
             held = DeltaTable(settings.table_path(table.name))
             if held.count():
-                held.delete()  # without Spark: a hundredth of the time
-        return spark, settings
+                held.delete()
+        return settings
 
     return empty
 
 
 @pytest.fixture
-def lake(empty_lake: Callable[[], tuple]) -> tuple:
-    """(spark, settings) with every declared table empty."""
+def lake(empty_lake: Callable[[], Settings]) -> Settings:
+    """The lake with every declared table empty."""
     return empty_lake()
+
+
+@pytest.fixture(scope="session")
+def held(settings: Settings) -> Callable[..., list[SimpleNamespace]]:
+    """The rows of a table that satisfy `where` (SQL), read without Spark, in no order."""
+
+    def read(table: str, where: str = "true") -> list[SimpleNamespace]:
+        rows = pl.read_delta(str(settings.table_path(table))).filter(pl.sql_expr(where))
+        return [SimpleNamespace(**row) for row in rows.to_dicts()]
+
+    return read
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as f
 
-from spark_jobs import tables
+from spark_jobs import delta, tables
 from spark_jobs.bronze import finding, piece, quarantine_line, receipt
 from spark_jobs.claim_format import layouts, privacy
 from spark_jobs.claim_format.encoding import BROKEN
@@ -65,15 +65,14 @@ def run(spark: "SparkSession", settings: Settings, files: list["DeliveredFile"])
             pieces.setdefault((file.claim_kind, file.claim_form), []).extend(parts)
     if not totals:
         return [], lost
-    overwrite(tables.CLAIM_LINE, totals, lines(spark, settings, pieces))
+    overwrite(settings, tables.CLAIM_LINE, totals, lines(spark, settings, pieces))
     kept = written(spark, tables.CLAIM_LINE, totals)
     short = {file for file, total in totals.items() if kept.get(file, (0, 0))[0] != total}
     if short:
         hashes = {file.file_sha256 for file in short}
         unread = {kind: [part for part in parts if part.file_sha256 in hashes] for kind, parts in pieces.items()}
-        overwrite(
-            tables.QUARANTINE_LINE, short, quarantine_line.lines(spark, settings, {kind: parts for kind, parts in unread.items() if parts})
-        )
+        rows = quarantine_line.lines(spark, settings, {kind: parts for kind, parts in unread.items() if parts})
+        overwrite(settings, tables.QUARANTINE_LINE, short, rows)
     out = written(spark, tables.QUARANTINE_LINE, short)
     for file, total in totals.items():
         if kept.get(file, (0, 0))[0] + out.get(file, (0, 0))[0] != total:
@@ -81,9 +80,8 @@ def run(spark: "SparkSession", settings: Settings, files: list["DeliveredFile"])
                 file.file_path, f"{kept.get(file)} lines and receipts in bronze, {out.get(file)} in quarantine", f"{total} lines together",
                 "This is a fault of the lake: keep the file and report it.", ExitCode.FAILED,
             )  # fmt: skip
-    landing_finding.replace(
-        spark, finding.all_of(spark, totals, of_files(totals), has_quarantine=bool(short)), totals, finding.WRITTEN_RULES
-    )
+    found = finding.all_of(spark, totals, delta.condition(of_files(totals)), has_quarantine=bool(short))
+    landing_finding.replace(settings, found, totals, finding.WRITTEN_RULES)
     return [FileCount(file, kept.get(file, (0, 0))[1], total, out.get(file, (0, 0))[0]) for file, total in totals.items()], lost
 
 
@@ -158,13 +156,13 @@ def _substitute(line: "Column", values: dict[int, "Column | None"], prefix: int)
 
 def _value(record: layouts.Record, mark: str, claim_form: str) -> "Column | None":
     """What is stored in place of a field of `line`."""
+    if mark in EMPTIED:
+        return None
     cells = f.split("line", ",", record.length + receipt.prefix_fields(claim_form) + 1)
 
     def cell(name: str) -> "Column":
         return f.coalesce(f.try_element_at(cells, f.lit(record.pos(name) + receipt.prefix_fields(claim_form))), f.lit(""))
 
-    if mark in EMPTIED:
-        return None
     if mark == "suspicion":
         return f.when(f.endswith(cell("disease_name"), f.lit("疑い")), "疑い").otherwise("")
     birth_date = f.coalesce(western_column(cell("birth_date")), f.lit("")) if mark == "birth_month" else f.col("birth_date")
@@ -182,13 +180,13 @@ def _padded(claim_kind: str) -> "Column":
     return f.concat("line", f.repeat(f.lit(","), f.try_element_at(counts, f.col("record_type")) - commas))
 
 
-def overwrite(table: tables.Table, files: Iterable["DeliveredFile"], rows: "DataFrame") -> None:
+def overwrite(settings: Settings, table: tables.Table, files: Iterable["DeliveredFile"], rows: "DataFrame") -> None:
     """Replace what the table holds of these files, and only that, in one commit; it holds nothing unless an earlier run was killed."""
-    condition = of_files(files)
-    if rows.sparkSession.table(table.name).where(condition).isEmpty():
-        rows.write.format("delta").mode("append").saveAsTable(table.name)
+    where = of_files(files)
+    if delta.is_empty(settings, table, where):
+        rows.writeTo(table.name).append()
     else:
-        rows.write.format("delta").mode("overwrite").option("replaceWhere", condition).saveAsTable(table.name)
+        rows.writeTo(table.name).overwrite(f.expr(delta.condition(where)))
 
 
 def written(spark: "SparkSession", table: tables.Table, files: Iterable["DeliveredFile"]) -> dict["DeliveredFile", tuple[int, int]]:
@@ -198,7 +196,7 @@ def written(spark: "SparkSession", table: tables.Table, files: Iterable["Deliver
         return {}
     rows = (
         spark.table(table.name)
-        .where(of_files(by_key.values()))
+        .where(delta.condition(of_files(by_key.values())))
         .groupBy("insurer_number", "file_sha256")
         .agg(f.count("*").alias("lines"), f.countDistinct(f.when(f.col("receipt_seq") > 0, f.col("receipt_seq"))).alias("receipts"))
         .collect()
@@ -206,9 +204,11 @@ def written(spark: "SparkSession", table: tables.Table, files: Iterable["Deliver
     return {file: (row.lines, row.receipts) for row in rows if (file := by_key.get((row.insurer_number, row.file_sha256)))}
 
 
-def of_files(files: Iterable["DeliveredFile"]) -> str:
-    """Condition for exactly these files; insurer and month first, so that other Delta files are not opened."""
-    months = ", ".join(sorted({str(file.claim_month) for file in files}))
-    insurers = ", ".join(sorted({f"'{file.insurer_number}'" for file in files}))
-    hashes = ", ".join(sorted({f"'{file.file_sha256}'" for file in files}))
-    return f"insurer_number in ({insurers}) and claim_month in ({months}) and file_sha256 in ({hashes})"
+def of_files(files: Iterable["DeliveredFile"]) -> delta.Where:
+    """Exactly these files; insurer and month first, so that other Delta files are not opened."""
+    files = list(files)
+    return {
+        "insurer_number": {file.insurer_number for file in files},
+        "claim_month": {file.claim_month for file in files},
+        "file_sha256": {file.file_sha256 for file in files},
+    }

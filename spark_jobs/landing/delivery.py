@@ -8,20 +8,15 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as f
-
-from spark_jobs import config, tables
+from spark_jobs import config, delta, tables
 from spark_jobs.claim_format import encoding
 from spark_jobs.errors import LakeError
 from spark_jobs.landing import finding
 from spark_jobs.landing.finding import Finding
 from spark_jobs.settings import Settings
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 SUFFIXES = (".uke", ".cyo", ".csv")
 RECEIPT_CSV = re.compile(r"^\d{1,2}[_-]REC", re.IGNORECASE)  # other CSV files of a delivery (text information) are no receipts
@@ -77,11 +72,11 @@ class Event:
     detail: str | None = None
 
 
-def deliver(spark: "SparkSession", settings: Settings, path: Path, insurer_number: str) -> DeliverySummary:
+def deliver(settings: Settings, path: Path, insurer_number: str) -> DeliverySummary:
     """Record the receipt files under `path` as delivered by this insurer; what can not be taken is rejected, the others go on."""
     insurer = config.insurer(settings, insurer_number)
     summary, events = DeliverySummary(insurer_number), []
-    held = {file.file_sha256: file for file in files(spark, insurer_number)}
+    held = {file.file_sha256: file for file in files(settings, insurer_number)}
     months = {_month(file) for file in held.values() if file.state not in CLOSED}
     for source in _receipt_files(path):
         event, found = _recognise(source, insurer_number, insurer.mismatch)
@@ -102,8 +97,8 @@ def deliver(spark: "SparkSession", settings: Settings, path: Path, insurer_numbe
             summary.rejected += 1
         events.append(event)
         summary.findings += found
-    record(spark, events)
-    finding.replace(spark, summary.findings, [event.file for event in events], (*finding.DELIVERY_RULES, *finding.LOST_RULES))
+    record(settings, events)
+    finding.replace(settings, summary.findings, [event.file for event in events], (*finding.DELIVERY_RULES, *finding.LOST_RULES))
     return summary
 
 
@@ -111,36 +106,30 @@ def _month(file: DeliveredFile) -> tuple[str, str, int]:
     return file.claim_form, file.claim_kind, file.claim_month
 
 
-def files(spark: "SparkSession", insurer_number: str | None = None) -> list[DeliveredFile]:
-    """All delivered files (of an insurer) in their latest state."""
-    events = spark.table(tables.DELIVERY.name)
-    if insurer_number:
-        events = events.where(f.col("insurer_number") == insurer_number)
-    names = [column.name for column in fields(DeliveredFile)]
-    latest = events.groupBy("insurer_number", "file_sha256").agg(f.max_by(f.struct(*names[2:]), "event_no").alias("last"))
-    rows = latest.select("insurer_number", "file_sha256", "last.*").collect()
-    return sorted(
-        (DeliveredFile(**row.asDict()) for row in rows), key=lambda file: (file.claim_month, file.insurer_number, file.file_sha256)
-    )
+def files(settings: Settings, insurer_number: str | None = None) -> list[DeliveredFile]:
+    """All delivered files (of an insurer) in their latest state, oldest month first."""
+    events = delta.read(settings, tables.DELIVERY, {"insurer_number": [insurer_number]} if insurer_number else None)
+    latest = events.sort("event_no").unique(["insurer_number", "file_sha256"], keep="last")
+    ordered = latest.sort("claim_month", "insurer_number", "file_sha256").select(column.name for column in fields(DeliveredFile))
+    return [DeliveredFile(**row) for row in ordered.to_dicts()]
 
 
-def pending(spark: "SparkSession", insurer_number: str | None = None, claim_month: int | None = None) -> list[DeliveredFile]:
+def pending(settings: Settings, insurer_number: str | None = None, claim_month: int | None = None) -> list[DeliveredFile]:
     """Files received but not yet in silver, oldest month first."""
     return [
-        file for file in files(spark, insurer_number) if file.state in OPEN and (claim_month is None or file.claim_month == claim_month)
+        file for file in files(settings, insurer_number) if file.state in OPEN and (claim_month is None or file.claim_month == claim_month)
     ]  # fmt: skip
 
 
-def record(spark: "SparkSession", events: Iterable[Event]) -> list[DeliveredFile]:
+def record(settings: Settings, events: Iterable[Event]) -> list[DeliveredFile]:
     """Append events, all in one commit; returns the files in their new state."""
     own = [column.name for column in fields(Event) if column.name != "file"]
+    now = {"recorded_at": datetime.now(UTC)}
     rows = [
-        asdict(event.file) | {name: getattr(event, name) for name in own} | {"event_no": event.file.event_no + 1} for event in events
+        asdict(event.file) | {name: getattr(event, name) for name in own} | {"event_no": event.file.event_no + 1} | now for event in events
     ]  # fmt: skip
     if rows:
-        types = ", ".join(f"{c.name} {c.type}" for c in tables.DELIVERY.columns if c.name != "recorded_at")
-        new = spark.createDataFrame(rows, types).withColumn("recorded_at", f.current_timestamp())
-        tables.DELIVERY.shaped(new).write.format("delta").mode("append").saveAsTable(tables.DELIVERY.name)
+        delta.append(settings, tables.DELIVERY, rows)
     return [DeliveredFile(**{column.name: row[column.name] for column in fields(DeliveredFile)}) for row in rows]
 
 

@@ -1,15 +1,14 @@
 """landing.delivery_finding: what was found on a delivered file, what was expected, what to do. One row per rule and file."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from spark_jobs import tables
+from spark_jobs import delta, tables
 from spark_jobs.landing.rule import RULES
+from spark_jobs.settings import Settings
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from spark_jobs.landing.delivery import DeliveredFile
 
 DELIVERY_RULES = (
@@ -42,29 +41,18 @@ class Finding:
         return f"{row['severity']} {self.rule}{line}: {self.found}; expected {row['expected']}. {row['action']}"
 
 
-def replace(spark: "SparkSession", findings: list[Finding], files: Iterable["DeliveredFile"], rules: tuple[str, ...]) -> None:
+def replace(settings: Settings, findings: list[Finding], files: Iterable["DeliveredFile"], rules: tuple[str, ...]) -> None:
     """Write the findings of these files under these rules in place of the earlier ones."""
-    keys = {(file.insurer_number, file.file_sha256) for file in files}
-    if not keys:
-        return
-    condition = f"{_of(keys)} and rule in ({_literals(rules)})"
-    table = tables.DELIVERY_FINDING
-    if not findings and spark.table(table.name).where(condition).isEmpty():
-        return
-    types = ", ".join(f"{c.name} {c.type}" for c in table.columns)
-    rows = spark.createDataFrame([finding.row() for finding in findings], types)
-    table.shaped(rows).write.format("delta").mode("overwrite").option("replaceWhere", condition).saveAsTable(table.name)
+    where = _of(files) | {"rule": rules}
+    if findings or not delta.is_empty(settings, tables.DELIVERY_FINDING, where):
+        delta.replace(settings, tables.DELIVERY_FINDING, [finding.row() for finding in findings], where)
 
 
-def count(spark: "SparkSession", files: Iterable["DeliveredFile"]) -> int:
+def count(settings: Settings, files: Iterable["DeliveredFile"]) -> int:
     """How many findings these files have."""
-    keys = {(file.insurer_number, file.file_sha256) for file in files}
-    return spark.table(tables.DELIVERY_FINDING.name).where(_of(keys)).count() if keys else 0
+    return delta.read(settings, tables.DELIVERY_FINDING, _of(files)).height
 
 
-def _of(keys: Iterable[tuple[str, str]]) -> str:
-    return f"insurer_number in ({_literals(number for number, _ in keys)}) and file_sha256 in ({_literals(sha for _, sha in keys)})"
-
-
-def _literals(values: Iterable[str]) -> str:
-    return ", ".join(f"'{value}'" for value in sorted(set(values)))
+def _of(files: Iterable["DeliveredFile"]) -> dict[str, Collection[str]]:
+    keys = [(file.insurer_number, file.file_sha256) for file in files]
+    return {"insurer_number": {number for number, _ in keys}, "file_sha256": {sha for _, sha in keys}}

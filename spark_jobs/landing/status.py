@@ -1,18 +1,16 @@
 """`lake status`: insurer × claim month × kind, what arrived, what is in, what is missing, and what was found.
 
-The two tables are read without Spark, so that it answers at once, also while another command holds the lake.
+It answers at once, also while another command holds the lake.
 """
 
 from collections import defaultdict
-from dataclasses import fields
 
-import polars as pl
-from deltalake import DeltaTable
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from spark_jobs import config, tables
+from spark_jobs import config, delta, tables
+from spark_jobs.landing import delivery
 from spark_jobs.landing.delivery import DeliveredFile
 from spark_jobs.settings import Settings
 
@@ -21,7 +19,8 @@ FINDINGS_SHOWN = 50
 
 def show(settings: Settings, console: Console) -> None:
     """Print the table of deliveries, then the findings with what to do."""
-    files, found = _files(settings), _findings(settings)
+    files = delivery.files(settings)
+    found = delta.read(settings, tables.DELIVERY_FINDING).sort("severity", "insurer_number", "file_sha256", "rule").to_dicts()
     if not files:
         console.print("nothing delivered yet: lake deliver PATH --insurer N")
         return
@@ -74,21 +73,3 @@ def deliveries(settings: Settings, files: list[DeliveredFile], found: list[dict]
             str(sum(findings[file.file_sha256] for file in of_key) or ""), state,
         )  # fmt: skip
     return table
-
-
-def _files(settings: Settings) -> list[DeliveredFile]:
-    """All delivered files; the latest event of each says its state."""
-    latest = _rows(settings, tables.DELIVERY).sort("event_no").unique(["insurer_number", "file_sha256"], keep="last")
-    return [DeliveredFile(**row) for row in latest.select(column.name for column in fields(DeliveredFile)).to_dicts()]
-
-
-def _findings(settings: Settings) -> list[dict]:
-    return _rows(settings, tables.DELIVERY_FINDING).sort("severity", "insurer_number", "file_sha256", "rule").to_dicts()
-
-
-def _rows(settings: Settings, table: tables.Table) -> pl.DataFrame:
-    """The table; none where no command has made the lake yet."""
-    path = settings.table_path(table.name)
-    if not DeltaTable.is_deltatable(str(path)):
-        return pl.DataFrame(schema=[column.name for column in table.columns])
-    return pl.read_delta(str(path))

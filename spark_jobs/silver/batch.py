@@ -3,12 +3,13 @@
 Every table is replaced for exactly these files, so that a run that was killed is repeated with the same result.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
+from spark_jobs import delta
 from spark_jobs.landing.finding import Finding
 from spark_jobs.settings import Settings
 from spark_jobs.silver import claim, claim_diagnosis, claim_drug, claim_payer, duplicate, facility, final_line, finding, person, receipt
@@ -25,11 +26,11 @@ def run(spark: SparkSession, settings: Settings, files: "Sequence[DeliveredFile]
         return
     findings = list(finding.kinds_not_read(files))
     if read := [x for x in files if x.claim_kind in KINDS_READ]:
-        findings += _write_claims(spark, read)
-    finding.write(spark, findings, files)
+        findings += _write_claims(spark, settings, read)
+    finding.write(settings, findings, files)
 
 
-def _write_claims(spark: SparkSession, files: "Sequence[DeliveredFile]") -> list[Finding]:
+def _write_claims(spark: SparkSession, settings: Settings, files: "Sequence[DeliveredFile]") -> list[Finding]:
     """The tables of claims, persons and facilities; returns what was found."""
     numbered = final_line.number(spark, files)
     lines = final_line.read(spark, files, numbered)
@@ -43,19 +44,20 @@ def _write_claims(spark: SparkSession, files: "Sequence[DeliveredFile]") -> list
     month, insurer = f.col("service_month"), f.col("insurer_number")
     (seen,) = claims.agg(f.min(month).alias("first"), f.max(month).alias("last"), f.collect_set(insurer).alias("insurers")).collect()
     insurers = sorted(seen.insurers)
-    scope = f"service_month between {seen.first or 0} and {seen.last or 0} and {_among(insurers)}"
+    of_insurers = f"(insurer_number is null or {delta.condition({'insurer_number': insurers})})"  # claims of public payers only have none
+    scope = f"service_month between {seen.first or 0} and {seen.last or 0} and {of_insurers}"
     held = duplicate.of_lake(spark, first, scope, [x.file_sha256 for x in files])
     if held is not None:
         duplicate.remove(spark, held.where("not is_beaten"), scope)
         first = first.join(held.where("is_beaten"), "claim_key", "left_anti")
 
-    replaced = f"claim_month in {_listed({x.claim_month for x in files})} and file_sha256 in {_listed({x.file_sha256 for x in files})}"
-    _replace(spark, CLAIM_DRUG, claim_drug.read(first), replaced)
-    _replace(spark, CLAIM_DIAGNOSIS, claim_diagnosis.read(first), replaced)
-    _replace(spark, CLAIM_PAYER, claim_payer.read(first), replaced)
+    replaced: delta.Where = {"claim_month": {x.claim_month for x in files}, "file_sha256": {x.file_sha256 for x in files}}
+    _replace(settings, CLAIM_DRUG, claim_drug.read(first), replaced)
+    _replace(settings, CLAIM_DIAGNOSIS, claim_diagnosis.read(first), replaced)
+    _replace(settings, CLAIM_PAYER, claim_payer.read(first), replaced)
     person.write(spark, person.read(spark, first, insurers), insurers)
-    _replace(spark, FACILITY, facility.read(spark, first), "true")
-    _replace(spark, CLAIM, CLAIM.shaped(first), replaced)
+    _replace(settings, FACILITY, facility.read(spark, first), {})
+    _replace(settings, CLAIM, CLAIM.shaped(first), replaced)
 
     found = list(finding.points(claims))
     if corrected is not None:
@@ -66,19 +68,10 @@ def _write_claims(spark: SparkSession, files: "Sequence[DeliveredFile]") -> list
     return found
 
 
-def _replace(spark: SparkSession, table: Table, rows: DataFrame, condition: str) -> None:
-    """What the condition names is replaced; where there is nothing yet, appended, which costs half."""
+def _replace(settings: Settings, table: Table, rows: DataFrame, where: delta.Where) -> None:
+    """What `where` names is replaced; where there is nothing yet, appended, which costs half."""
     writer = rows.hint("rebalance", *table.partition_by).writeTo(table.name)
-    if spark.table(table.name).where(condition).isEmpty():
+    if delta.is_empty(settings, table, where):
         writer.append()
     else:
-        writer.overwrite(f.expr(condition))
-
-
-def _listed(values: Iterable[str | int]) -> str:
-    return "(" + ", ".join(repr(value) for value in sorted(values, key=str)) + ")"
-
-
-def _among(insurers: list[str]) -> str:
-    """Claims of public payers only have no insurer."""
-    return f"(insurer_number is null or insurer_number in {_listed(insurers)})" if insurers else "insurer_number is null"
+        writer.overwrite(f.expr(delta.condition(where)))

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as f
 
 from spark_jobs.landing.finding import Finding, replace
+from spark_jobs.settings import Settings
 from spark_jobs.silver.cell import KINDS_READ
 
 if TYPE_CHECKING:
@@ -39,5 +40,5 @@ def points(claims: DataFrame) -> Iterator[Finding]:
         yield Finding(row.depositor_number, row.file_sha256, "points_identity", found, receipt_seq=row.receipt_seq)
 
 
-def write(spark: SparkSession, findings: list[Finding], files: "Sequence[DeliveredFile]") -> None:
-    replace(spark, findings, files, RULES)
+def write(settings: Settings, findings: list[Finding], files: "Sequence[DeliveredFile]") -> None:
+    replace(settings, findings, files, RULES)

@@ -5,6 +5,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from search import Words, contents, search
 
 from spark_jobs import ingest, tables
@@ -91,23 +92,23 @@ def test_no_key_in_any_file_of_the_lake(tiny_lake: Path):
 
 @pytest.fixture
 def clean_lake(lake):
-    """The lake; afterwards its bronze and silver are dropped with their files."""
-    spark, _ = lake
+    """The lake; afterwards the files of its bronze and silver are gone."""
     yield lake
     for table in tables.ALL:
         if table.name.startswith(("bronze.", "silver.")):
-            spark.sql(f"drop table {table.name}")
-    tables.create_all(spark)
+            held = DeltaTable(lake.table_path(table.name))
+            held.delete()
+            held.vacuum(0, dry_run=False, enforce_retention_duration=False, full=True)
 
 
 def test_with_the_pseudonymiser_off_the_search_finds_everybody(clean_lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    spark, settings = clean_lake
+    settings = clean_lake
     consortium.write(settings, tmp_path, members=700, least_members=60, biologic_use=40.0, first_service_month=202503, months=1, seed=11)
     monkeypatch.setattr(privacy, "marks", lambda kind, form: {})
     keys.create(settings, None)
     number = "06139901"
-    delivery.deliver(spark, settings, tmp_path / "inbox" / number, number)
-    ingest.run(spark, settings)
+    delivery.deliver(settings, tmp_path / "inbox" / number, number)
+    ingest.run(settings)
     found = set().union(
         *search(settings.warehouse / "bronze.db", Words(w for c in people(tmp_path / "truth").values() for w in c)).values()
     )

@@ -15,9 +15,9 @@ INSURER = "06139901"
 
 
 @pytest.fixture(scope="module")
-def published(empty_lake, reference: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def published(empty_lake, held, reference: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The published sample, the same of another clinic with its last receipt taken out, the printed example: taken in by one `lake ingest`."""
-    spark, _ = empty_lake()
+    empty_lake()
     folder = tmp_path_factory.mktemp("published")
     sample = (reference / "samples" / "RECEIPTC_GAIRAI_SAMPLE.UKE").read_bytes()
     last, go = sample.rindex(b"\r\nRE,") + 2, sample.rindex(b"GO,")
@@ -41,7 +41,7 @@ def published(empty_lake, reference: Path, tmp_path_factory: pytest.TempPathFact
 
     def rows(name: str, table: str) -> list:
         digest = hashlib.sha256(contents[name]).hexdigest()
-        return spark.table(table).where(f"file_sha256 = '{digest}'").collect()
+        return held(table, f"file_sha256 = '{digest}'")
 
     return {name.split("/")[0]: partial(rows, name) for name in contents} | {"lines": sample.decode("cp932").split("\r\n")[:-1]}
 

@@ -17,8 +17,6 @@ import polars as pl
 from deltalake import DeltaTable
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from spark_jobs.settings import Settings
 
 MEMBERS, LEAST_MEMBERS, BIOLOGIC_USE, SEED = 700, 60, 40.0, 7
@@ -57,7 +55,7 @@ def put(months: list[Path], source: Path, target: Path) -> None:
 
 def begin(place: Path) -> None:
     """All months but the last, then the last; killed (by main) while the last is on its way into silver."""
-    from spark_jobs import ingest, session, tables
+    from spark_jobs import ingest, session
     from spark_jobs.identity import keys
     from spark_jobs.masters import load
     from spark_jobs.settings import Settings
@@ -69,21 +67,19 @@ def begin(place: Path) -> None:
         first_service_month=FIRST_SERVICE_MONTH, months=MONTHS, seed=SEED,
     )  # fmt: skip
     with session.hold_lake(settings, "test"):
-        spark = session.start(settings)
-        tables.create_all(spark)
-        load.run(spark, settings, "shipped", None)
+        load.run(settings, "shipped")
         keys.create(settings, None)
 
         put(sorted(inbox.glob(f"*/{LAST_CLAIM_MONTH}")), inbox, place / "aside")
-        steps["delivered"] = deliver(spark, settings, inbox)
-        ingest.run(spark, settings)
+        steps["delivered"] = deliver(settings, inbox)
+        ingest.run(settings)
         steps["older months in"] = state(settings.warehouse)
 
         put(sorted(inbox.glob("*/20*")), inbox, place / "away")  # whoever reads an older file now fails
         put(sorted((place / "aside").glob("*/20*")), place / "aside", inbox)
-        steps["delivered the last month"] = deliver(spark, settings, inbox)
+        steps["delivered the last month"] = deliver(settings, inbox)
         (place / STEPS).write_text(json.dumps(steps))
-        ingest.run(spark, settings)
+        ingest.run(settings)
 
 
 def end(place: Path) -> None:
@@ -98,31 +94,31 @@ def end(place: Path) -> None:
     settings, steps, inbox = Settings(), json.loads((place / STEPS).read_text()), place / "inbox"
     steps["killed"] = state(settings.warehouse)
     with session.hold_lake(settings, "test"):
-        spark = session.start(settings)
-        ingest.run(spark, settings)
+        ingest.run(settings)
         steps["last month in"] = state(settings.warehouse)
 
         put(sorted((place / "away").glob("*/20*")), place / "away", inbox)
-        steps["delivered all again"] = deliver(spark, settings, inbox)
-        ingest.run(spark, settings)
+        steps["delivered all again"] = deliver(settings, inbox)
+        ingest.run(settings)
         steps["all again in"] = state(settings.warehouse)
 
-        files = [file for file in delivery.files(spark) if file.claim_month == int(LAST_CLAIM_MONTH)]
+        files = [file for file in delivery.files(settings) if file.claim_month == int(LAST_CLAIM_MONTH)]
+        spark = session.start(settings)
         claim_line.run(spark, settings, files)
         batch.run(spark, settings, files)
         steps["last month by force"] = state(settings.warehouse)
 
-        steps["build"] = build.run(spark, settings)
+        steps["build"] = build.run(settings)
         publication.run(settings, "demo")
     (place / STEPS).write_text(json.dumps(steps))
 
 
-def deliver(spark: "SparkSession", settings: "Settings", inbox: Path) -> list[int]:
+def deliver(settings: "Settings", inbox: Path) -> list[int]:
     """Files received and files known already, of all insurers."""
     from spark_jobs import config
     from spark_jobs.landing import delivery
 
-    made = [delivery.deliver(spark, settings, inbox / number, number) for number in config.insurers(settings) if (inbox / number).exists()]
+    made = [delivery.deliver(settings, inbox / number, number) for number in config.insurers(settings) if (inbox / number).exists()]
     return [sum(summary.received for summary in made), sum(summary.known for summary in made)]
 
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
-from spark_jobs import build, tables
+from spark_jobs import build, delta, tables
 from spark_jobs.errors import ExitCode, LakeError
 
 TOKYO, OSAKA = "06139901", "06279905"
@@ -16,12 +17,11 @@ REF, BS, DEAR_BS, LONELY_BS, SAME, DOSE = "600000001", "600000002", "600000003",
 PRICES = {REF: ("100", "90"), BS: ("60", "50"), DEAR_BS: ("110", "120"), LONELY_BS: ("40", "40"), SAME: ("99", "99"), DOSE: ("3.5", "3")}
 
 
-def put(spark, table: tables.Table, *rows: dict) -> None:
-    schema = ", ".join(f"{c.name} {c.type}" for c in table.columns)
-    spark.createDataFrame([tuple(row.get(name) for name in table.column_names) for row in rows], schema).write.insertInto(table.name)
+def put(settings, table: tables.Table, *rows: dict) -> None:
+    delta.append(settings, table, rows)
 
 
-def fill_masters(spark) -> None:
+def fill_masters(settings) -> None:
     def product(code: str, role: str, reference: str | None = None, units: int = 1) -> dict:
         return {
             "drug_code": code, "ingredient_key": "somatropin", "product_role": role, "claim_units_per_price_list_unit": Decimal(units),
@@ -29,7 +29,7 @@ def fill_masters(spark) -> None:
         }  # fmt: skip
 
     put(
-        spark, tables.BIOSIMILAR_PRODUCT, product(REF, "REF"), product(BS, "BS", REF), product(DEAR_BS, "bioAG", REF),
+        settings, tables.BIOSIMILAR_PRODUCT, product(REF, "REF"), product(BS, "BS", REF), product(DEAR_BS, "bioAG", REF),
         product(LONELY_BS, "BS"), product(SAME, "SAME"), product(DOSE, "BS", BS, 28),
     )  # fmt: skip
     revision = date(2025, 4, 1)
@@ -39,22 +39,22 @@ def fill_masters(spark) -> None:
         for code, both in PRICES.items()
         for validity, price in zip((before, {"valid_from": revision}), both, strict=True)
     ]
-    put(spark, tables.DRUG_PRICE, *prices)
-    put(spark, tables.DRUG, *({"drug_code": code, "valid_from": date(2014, 4, 1)} for code in PRICES))
+    put(settings, tables.DRUG_PRICE, *prices)
+    put(settings, tables.DRUG, *({"drug_code": code, "valid_from": date(2014, 4, 1)} for code in PRICES))
     ingredient = {"reference_brand_ja": "先行品", "therapeutic_area_ja": "領域", "is_in_kpi_denominator": True}
     somatropin = {"ingredient_key": "somatropin", "ingredient_ja": "ソマトロピン", "first_bs_listing_month": 200909}
-    put(spark, tables.BIOSIMILAR_INGREDIENT, ingredient | somatropin)
+    put(settings, tables.BIOSIMILAR_INGREDIENT, ingredient | somatropin)
     names = (("13", "東京都", "東京", "Tokyo"), ("27", "大阪府", "大阪", "Osaka"))
-    put(spark, tables.PREFECTURE, *(dict(zip(tables.PREFECTURE.column_names, (*n, 1, 1), strict=True)) for n in names))
-    put(spark, tables.STRUCTURAL_BREAK, *({"break_date": d, "break_kind": "price_revision"} for d in (date(2024, 4, 1), revision)))
+    put(settings, tables.PREFECTURE, *(dict(zip(tables.PREFECTURE.column_names, (*n, 1, 1), strict=True)) for n in names))
+    put(settings, tables.STRUCTURAL_BREAK, *({"break_date": d, "break_kind": "price_revision"} for d in (date(2024, 4, 1), revision)))
     ndb = {"fiscal_year": 2022, "ndb_round": 9, "route": "injection", "setting": "inpatient", "cell_kind": "total", "cell_key": "all"}
-    put(spark, tables.NDB_QUANTITY, *(
+    put(settings, tables.NDB_QUANTITY, *(
         ndb | {"drug_code": code, "quantity_claim_unit": Decimal(amount), "is_hidden": False, "hidden_below": 400}
         for code, amount in ((REF, 300), (BS, 100))
     ))  # fmt: skip
 
 
-def fill_silver(spark) -> None:
+def fill_silver(settings) -> None:
     claims: list[dict] = []
     drugs: list[dict] = []
 
@@ -72,110 +72,108 @@ def fill_silver(spark) -> None:
     claim(3, OSAKA, "q", 202504, "med", (REF, 5), (LONELY_BS, 1), setting="inpatient")
     claim(4, OSAKA, "r", 202504, "pha", (DOSE, 14))
     claim(5, "99999999", "s", 202504, "med", (REF, 1000))  # an insurer without a file in config/insurers
-    put(spark, tables.CLAIM, *claims)
-    put(spark, tables.CLAIM_DRUG, *drugs)
+    put(settings, tables.CLAIM, *claims)
+    put(settings, tables.CLAIM_DRUG, *drugs)
     events = [{"insurer_number": TOKYO, "file_sha256": "bad", "event_no": 1, "state": "rejected"}]
     for insurer, kind in ((TOKYO, "med"), (TOKYO, "pha"), (OSAKA, "med"), (OSAKA, "pha")):
         event = {"insurer_number": insurer, "file_sha256": f"{insurer}{kind}", "claim_kind": kind, "claim_month": 202505}
         events.append(event | {"event_no": 1, "state": "bronze", "line_count": 9})
         events.append(event | {"event_no": 2, "state": "silver"})
-    put(spark, tables.DELIVERY, *events)
+    put(settings, tables.DELIVERY, *events)
 
 
 @pytest.fixture(scope="module")
-def built(spark, settings):
-    """(spark, settings, what the first build said) on a handful of claims."""
-    for table in tables.ALL:
-        if not spark.table(table.name).isEmpty():
-            spark.sql(f"truncate table {table.name}")
-    fill_masters(spark)
-    fill_silver(spark)
-    return spark, settings, build.run(spark, settings)
+def built(empty_lake):
+    """(settings, what the first build said) on a handful of claims."""
+    settings = empty_lake()
+    fill_masters(settings)
+    fill_silver(settings)
+    return settings, build.run(settings)
 
 
-def one(spark, table: str, where: str, *columns: str) -> tuple:
-    rows = spark.table(f"marts.{table}").where(where).select(*columns).collect()
-    assert len(rows) == 1, rows
-    return tuple(rows[0])
+@pytest.fixture
+def one(built, held):
+    """The one row of a mart that satisfies `where`."""
+
+    def read(table: str, where: str, *columns: str) -> tuple:
+        (row,) = held(f"marts.{table}", where)
+        return tuple(getattr(row, name) for name in columns)
+
+    return read
 
 
 TOP = "population_kind = 'all' and place_level = 'nation' and geography = 'prescriber' and ingredient_key = 'all'"
 
 
 def test_all_tests_pass_and_claims_of_unknown_insurers_are_told(built):
-    assert re.fullmatch(r"\d+ models built, \d+ tests passed, 1 to look at: claims_are_of_known_insurers", built[2])
+    assert re.fullmatch(r"\d+ models built, \d+ tests passed, 1 to look at: claims_are_of_known_insurers", built[1])
 
 
-def test_shares_count_units_yen_and_patients(built):
+def test_shares_count_units_yen_and_patients(one):
     year = f"{TOP} and setting = 'all' and period = 2025 and convention = "
     # BS 3 + bioAG 2 + 1 without reference + 14/28 kit; REF 5. SAME, March and the unknown insurer are not in it.
-    assert one(built[0], "fct_biosimilar_share", year + "'claims_units'", "numerator", "denominator") == (Decimal("6.5"), Decimal("11.5"))
+    assert one("fct_biosimilar_share", year + "'claims_units'", "numerator", "denominator") == (Decimal("6.5"), Decimal("11.5"))
     yen = 3 * 50 + 2 * 120 + 1 * 40 + 14 * 3
-    assert one(built[0], "fct_biosimilar_share", year + "'value'", "numerator", "denominator") == (yen, yen + 5 * 90)
+    assert one("fct_biosimilar_share", year + "'value'", "numerator", "denominator") == (yen, yen + 5 * 90)
     # p: BS only in this year; q: REF and BS, once in each; r: BS
-    assert one(built[0], "fct_biosimilar_share", year + "'patients'", "numerator", "denominator", "patient_count") == (3, 3, 3)
+    assert one("fct_biosimilar_share", year + "'patients'", "numerator", "denominator", "patient_count") == (3, 3, 3)
 
 
-def test_place_of_the_prescriber_is_the_hospital(built):
+def test_place_of_the_prescriber_is_the_hospital(one, held):
     where = "population_key = '{}' and place_key = '27' and geography = '{}' and ingredient_key = 'all' and setting = 'all' and period = 202504 and convention = 'claims_units'"
-    assert one(built[0], "fct_biosimilar_share", where.format(TOKYO, "prescriber"), "denominator") == (5,)
-    assert built[0].table("marts.fct_biosimilar_share").where(where.format(TOKYO, "facility_of_use")).isEmpty()
+    assert one("fct_biosimilar_share", where.format(TOKYO, "prescriber"), "denominator") == (5,)
+    assert not held("marts.fct_biosimilar_share", where.format(TOKYO, "facility_of_use"))
 
 
-def test_savings_keep_the_negative_and_count_what_cannot_be_computed(built):
+def test_savings_keep_the_negative_and_count_what_cannot_be_computed(one):
     saved = one(
-        built[0], "fct_saving_realised", f"{TOP} and setting = 'all' and period = 202504",
+        "fct_saving_realised", f"{TOP} and setting = 'all' and period = 202504",
         "price_vintage", "quantity", "saving_yen", "uncomputable_quantity",
     )  # fmt: skip
     assert saved == ("2025-04", Decimal("5.5"), 3 * (90 - 50) + 2 * (90 - 120) + 14 * (50 - 3), 1)
 
 
-def test_partial_year_says_its_months(built):
-    assert one(built[0], "dim_period", "period = 2025", "months_in_period", "is_complete") == (1, False)
+def test_partial_year_says_its_months(one):
+    assert one("dim_period", "period = 2025", "months_in_period", "is_complete") == (1, False)
 
 
-def test_kpi_stands_over_both_denominators(built):
+def test_kpi_stands_over_both_denominators(one):
     where = f"{TOP.replace(' and ingredient_key = ' + repr('all'), '')} and period = 2025 and denominator_kind = 'listed'"
-    assert one(built[0], "fct_biosimilar_kpi", where, "ingredient_count", "reached_ingredient_count") == (1, 0)
+    assert one("fct_biosimilar_kpi", where, "ingredient_count", "reached_ingredient_count") == (1, 0)
 
 
-def test_completeness_knows_missing_rejected_and_foreign(built):
-    spark = built[0]
-    assert one(spark, "fct_completeness", f"insurer_number = '{TOKYO}' and claim_month = 202505 and claim_kind = 'med'", "status") == (
-        "arrived",
-    )
-    assert one(spark, "fct_completeness", f"insurer_number = '{TOKYO}' and claim_month = 202504 and claim_kind = 'med'", "status") == (
-        "missing",
-    )
-    assert one(spark, "fct_completeness", f"insurer_number = '{TOKYO}' and claim_month = 0", "status", "claim_kind") == (
+def test_completeness_knows_missing_rejected_and_foreign(one):
+    assert one("fct_completeness", f"insurer_number = '{TOKYO}' and claim_month = 202505 and claim_kind = 'med'", "status") == ("arrived",)
+    assert one("fct_completeness", f"insurer_number = '{TOKYO}' and claim_month = 202504 and claim_kind = 'med'", "status") == ("missing",)
+    assert one("fct_completeness", f"insurer_number = '{TOKYO}' and claim_month = 0", "status", "claim_kind") == (
         "rejected",
         "unknown",
     )
 
 
-def test_ndb_nation_is_the_printed_total(built):
-    assert one(built[0], "fct_ndb_share", "setting = 'inpatient' and place_level = 'nation'", "share_ratio") == (Decimal("0.25"),)
+def test_ndb_nation_is_the_printed_total(one):
+    assert one("fct_ndb_share", "setting = 'inpatient' and place_level = 'nation'", "share_ratio") == (Decimal("0.25"),)
 
 
 def test_every_published_column_is_described_in_japanese_and_english(built):
-    spark = built[0]
-    for (name,) in spark.sql("show tables in marts").select("tableName").collect():
-        described = {row.col_name: row.comment for row in spark.sql(f"describe marts.{name}").collect() if not row.col_name.startswith("#")}
+    marts = [DeltaTable(log.parent) for log in (built[0].warehouse / "marts.db").glob("*/_delta_log")]
+    assert len(marts) > 5
+    for mart in marts:
+        comments = {field.name: field.metadata.get("comment", "") for field in mart.schema().fields}
         bad = [
-            c for c, comment in described.items() if not (re.search(r"[ぁ-ヿ一-鿿]", comment or "") and re.search(r"[A-Za-z]{4}", comment))
+            name for name, comment in comments.items() if not (re.search(r"[ぁ-ヿ一-鿿]", comment) and re.search(r"[A-Za-z]{4}", comment))
         ]
-        assert not bad, (name, bad)
-        comment = spark.sql(f"describe extended marts.{name}").where("col_name = 'Comment'").first().data_type
-        assert comment.startswith("One row per ")
+        assert not bad, (mart.table_uri, bad)
+        assert mart.metadata().description.startswith("One row per "), mart.table_uri
 
 
 def test_second_build_says_that_nothing_changed(built):
-    spark, settings, _ = built
-    assert build.run(spark, settings).startswith("nothing changed")
+    settings, _ = built
+    assert build.run(settings).startswith("nothing changed")
 
 
 def test_wrong_figure_stops_the_build_and_the_next_one_is_not_skipped(built, tmp_path: Path, monkeypatch):
-    spark, settings, _ = built
+    settings, _ = built
     project = shutil.copytree(build.PROJECT, tmp_path / "dbt_project")
     model = project / "models/marts/shares/fct_biosimilar_share.sql"
     right = model.read_text()
@@ -183,19 +181,19 @@ def test_wrong_figure_stops_the_build_and_the_next_one_is_not_skipped(built, tmp
     assert model.read_text() != right
     monkeypatch.setattr(build, "PROJECT", project)
     with pytest.raises(LakeError, match=r"dbt test \w+: \d+ rows? against it; expected none \(.+\)\. .+ not to be published\.") as stopped:
-        build.run(spark, settings, select="fct_biosimilar_share")
+        build.run(settings, select="fct_biosimilar_share")
     assert stopped.value.code == ExitCode.FAILED
     monkeypatch.undo()
-    assert build.run(spark, settings, select="fct_biosimilar_share").startswith("1 models built")
+    assert build.run(settings, select="fct_biosimilar_share").startswith("1 models built")
     assert (settings.home_path / "dbt" / "unfinished").exists()
 
 
 def test_build_key_follows_the_sources(built):
-    spark, _, _ = built
-    before = build.build_key(spark)
-    put(spark, tables.DELIVERY_FINDING, {"insurer_number": TOKYO, "file_sha256": "bad", "severity": "stop", "rule": "x"})
-    assert build.build_key(spark) != before
+    settings, _ = built
+    before = build.build_key(settings)
+    put(settings, tables.DELIVERY_FINDING, {"insurer_number": TOKYO, "file_sha256": "bad", "severity": "stop", "rule": "x"})
+    assert build.build_key(settings) != before
 
 
 def test_unit_tests_of_the_models(built):
-    assert build.unit_tests(built[1]) >= 9
+    assert build.unit_tests(built[0]) >= 9

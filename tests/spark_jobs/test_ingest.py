@@ -21,11 +21,11 @@ def _write(folder: Path, month: int) -> Path:
     return path
 
 
-def _states(spark) -> dict[int, str]:
-    return {file.claim_month: file.state for file in delivery.files(spark)}
+def _states(settings) -> dict[int, str]:
+    return {file.claim_month: file.state for file in delivery.files(settings)}
 
 
-def _contents(spark) -> dict[str, list[str]]:
+def _contents(held) -> dict[str, list[str]]:
     written = [
         tables.CLAIM_LINE,
         tables.CLAIM,
@@ -35,53 +35,53 @@ def _contents(spark) -> dict[str, list[str]]:
         tables.PERSON,
         tables.FACILITY,
     ]
-    return {table.name: sorted(map(str, spark.table(table.name).collect())) for table in written}
+    return {table.name: sorted(map(str, held(table.name))) for table in written}
 
 
-def test_only_new_files_are_read_and_a_killed_run_is_repeated(lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spark, settings = lake
+def test_only_new_files_are_read_and_a_killed_run_is_repeated(lake, held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = lake
     keys.create(settings, INSURER)
     old = _write(tmp_path, 202406)
-    delivery.deliver(spark, settings, tmp_path, INSURER)
+    delivery.deliver(settings, tmp_path, INSURER)
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as m, pytest.raises(KeyboardInterrupt):
         m.setattr(delivery, "record", killed)  # after bronze was written, before its event
-        ingest.run(spark, settings)
+        ingest.run(settings)
     with monkeypatch.context() as m, pytest.raises(KeyboardInterrupt):
         m.setattr(batch, "run", killed)
-        ingest.run(spark, settings)
-    assert _states(spark) == {202406: "bronze"}
+        ingest.run(settings)
+    assert _states(settings) == {202406: "bronze"}
     with monkeypatch.context() as m:
         m.setattr(claim_line, "run", killed)  # bronze is there: it is not written again
-        ingest.run(spark, settings)
-    assert _states(spark) == {202406: "silver"}
-    once = _contents(spark)
+        ingest.run(settings)
+    assert _states(settings) == {202406: "silver"}
+    once = _contents(held)
     assert {name: len(rows) for name, rows in once.items()} == {
         "bronze.claim_line": 14, "silver.claim": 1, "silver.claim_drug": 2, "silver.claim_diagnosis": 1, "silver.claim_payer": 1,
         "silver.person": 1, "silver.facility": 1,
     }  # fmt: skip
 
-    delivery.deliver(spark, settings, tmp_path, INSURER)
-    assert str(ingest.run(spark, settings)) == "nothing new to ingest"
-    assert _contents(spark) == once
+    delivery.deliver(settings, tmp_path, INSURER)
+    assert str(ingest.run(settings)) == "nothing new to ingest"
+    assert _contents(held) == once
 
     old.rename(tmp_path / "moved_away")
     monkeypatch.setattr(batch, "run", lambda *_: None)  # what follows is of bronze and of events
-    delivery.deliver(spark, settings, _write(tmp_path, 202407), INSURER)
+    delivery.deliver(settings, _write(tmp_path, 202407), INSURER)
     lost = _write(tmp_path, 202408)
-    delivery.deliver(spark, settings, lost, INSURER)
+    delivery.deliver(settings, lost, INSURER)
     lost.unlink()
-    summary = ingest.run(spark, settings)
+    summary = ingest.run(settings)
     assert (summary.files, summary.lines, summary.quarantined, summary.rejected) == (1, 14, 0, 1)
-    assert _states(spark) == {202406: "silver", 202407: "silver", 202408: "rejected"}
-    told = spark.table(tables.DELIVERY_FINDING.name).where("rule = 'file_missing'").collect()
+    assert _states(settings) == {202406: "silver", 202407: "silver", 202408: "rejected"}
+    told = held("landing.delivery_finding", "rule = 'file_missing'")
     assert [row.found for row in told] == [f"{lost}: No such file or directory"]
     before = {line for line in once["bronze.claim_line"]}
-    assert before <= set(map(str, spark.table(tables.CLAIM_LINE.name).collect()))
+    assert before <= set(map(str, held("bronze.claim_line")))
     lost.write_bytes(EXAMPLE.replace("202406", "202408").encode("cp932"))
-    delivery.deliver(spark, settings, lost, INSURER)  # put back and delivered again
-    assert ingest.run(spark, settings).files == 1
-    assert spark.table(tables.DELIVERY_FINDING.name).where("rule = 'file_missing'").count() == 0
+    delivery.deliver(settings, lost, INSURER)  # put back and delivered again
+    assert ingest.run(settings).files == 1
+    assert not held("landing.delivery_finding", "rule = 'file_missing'")

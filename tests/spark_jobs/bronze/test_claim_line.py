@@ -62,26 +62,24 @@ def _bytes(text: str, end: str) -> bytes:
     return text.replace("\n", end).encode("cp932", errors="surrogateescape")
 
 
-def _rows(frame) -> list[dict]:
-    return [row.asDict() for row in frame.collect()]
-
-
 @pytest.fixture(scope="module")
-def taken(empty_lake, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    spark, settings = empty_lake()
+def taken(empty_lake, held, spark, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    settings = empty_lake()
     keys.create(settings, None)
     folder = tmp_path_factory.mktemp("delivered")
     for name, (text, end) in FILES.items():
         (folder / name).write_bytes(_bytes(text, end))
-    assert delivery.deliver(spark, settings, folder, INSURER).rejected == 0
-    pending = [replace(f, mismatch_rule="reject" if f.file_name == "rejected.csv" else "keep") for f in delivery.pending(spark)]
+    assert delivery.deliver(settings, folder, INSURER).rejected == 0
+    pending = [replace(f, mismatch_rule="reject" if f.file_name == "rejected.csv" else "keep") for f in delivery.pending(settings)]
     names = {file.file_sha256: file.file_name for file in pending}
     assert sorted(names.values()) == sorted(FILES)
 
     def run() -> SimpleNamespace:
         counts, lost = claim_line.run(spark, settings, pending)
         assert not lost
-        tables = {name: _rows(spark.table(name)) for name in ("bronze.claim_line", "bronze.quarantine_line", "landing.delivery_finding")}
+        tables = {
+            name: [vars(row) for row in held(name)] for name in ("bronze.claim_line", "bronze.quarantine_line", "landing.delivery_finding")
+        }
         return SimpleNamespace(
             counts={count.file.file_name: count for count in counts},
             bronze=sorted(

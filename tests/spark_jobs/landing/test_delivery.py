@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs import tables
+from spark_jobs import delta, tables
 from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.landing import delivery
 
@@ -20,44 +20,44 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _events(spark) -> list[tuple]:
-    rows = spark.table(tables.DELIVERY.name).orderBy("file_name", "insurer_number", "event_no").collect()
-    return [(r.file_name, r.state, r.claim_form, r.claim_kind, r.claim_month, r.event_no) for r in rows]
+def _events(settings) -> list[tuple]:
+    rows = delta.read(settings, tables.DELIVERY).sort("file_name", "insurer_number", "event_no")
+    return rows.select("file_name", "state", "claim_form", "claim_kind", "claim_month", "event_no").rows()
 
 
 def test_files_are_found_recognised_and_recorded_once(lake, tmp_path: Path) -> None:
-    spark, settings = lake
+    settings = lake
     _write(tmp_path / "202406" / INSURER / "0_COMMON001" / "11_RECODEINFO_MED.CSV", EXAMPLE)
     _write(tmp_path / "RECEIPTC.UKE", CLAIM)
     _write(tmp_path / "04_PECULIARTEXTINFO_PHA.CSV", "項目,値\n")  # no receipts: not looked at
     _write(tmp_path / "notes.txt", "x")
-    first = delivery.deliver(spark, settings, tmp_path, INSURER)
+    first = delivery.deliver(settings, tmp_path, INSURER)
     assert str(first) == f"{INSURER}: 2 received, 0 known already, 0 rejected"
-    assert _events(spark) == [
+    assert _events(settings) == [
         ("11_RECODEINFO_MED.CSV", "received", "insurer", "med", 202406, 1),
         ("RECEIPTC.UKE", "received", "claim", "med", 202406, 1),
     ]
     shutil.copy(tmp_path / "RECEIPTC.UKE", tmp_path / "copy.uke")
-    again = delivery.deliver(spark, settings, tmp_path, INSURER)
+    again = delivery.deliver(settings, tmp_path, INSURER)
     assert (again.received, again.known, again.rejected) == (0, 3, 0)
-    assert delivery.deliver(spark, settings, tmp_path / "copy.uke", OTHER).received == 1  # another depositor's own delivery
+    assert delivery.deliver(settings, tmp_path / "copy.uke", OTHER).received == 1  # another depositor's own delivery
     _write(tmp_path / "RECEIPTC.UKE", CLAIM.replace("202405", "202404"))
-    assert delivery.deliver(spark, settings, tmp_path / "RECEIPTC.UKE", INSURER).received == 1  # same name, other content
-    pending = delivery.pending(spark, INSURER)
+    assert delivery.deliver(settings, tmp_path / "RECEIPTC.UKE", INSURER).received == 1  # same name, other content
+    pending = delivery.pending(settings, INSURER)
     assert [file.file_name for file in pending].count("RECEIPTC.UKE") == 2
     assert all(Path(file.file_path).is_absolute() and file.mismatch_rule == "keep" for file in pending)
-    assert delivery.pending(spark, INSURER, 202407) == []
+    assert delivery.pending(settings, INSURER, 202407) == []
 
 
 def test_a_bad_file_is_rejected_with_a_message_and_the_others_go_on(lake, tmp_path: Path) -> None:
-    spark, settings = lake
+    settings = lake
     _write(tmp_path / "RECEIPTC.UKE", CLAIM)
     (tmp_path / "RECEIPTD.UKE").touch()
     _write(tmp_path / "11_RECODEINFO_MED.CSV", "項目,値\n")
     _write(tmp_path / "13_RECODEINFO_DEN.CSV", EXAMPLE.replace("IR,1,13,1,", "IR,1,13,3,"))
     _write(tmp_path / "RECEIPTS.UKE", CLAIM + CLAIM.replace("9900013", "9900021"))
     _write(tmp_path / "RECEIPTY.CYO", CLAIM.replace("202405", "202403"))
-    summary = delivery.deliver(spark, settings, tmp_path, INSURER)
+    summary = delivery.deliver(settings, tmp_path, INSURER)
     assert (summary.received, summary.known, summary.rejected) == (2, 0, 4)
     assert {str(finding) for finding in summary.findings} == {
         f"stop empty_file: {tmp_path}/RECEIPTD.UKE: 0 bytes; expected a receipt file. The sender mends the file; deliver it again.",
@@ -69,18 +69,18 @@ def test_a_bad_file_is_rejected_with_a_message_and_the_others_go_on(lake, tmp_pa
         f"tell name_contradicts: {tmp_path}/RECEIPTY.CYO promises claim pha, content is claim med; "
         "expected a name that fits. Check the name; content counts.",
     }
-    states = {name: state for name, state, *_ in _events(spark)}
+    states = {name: state for name, state, *_ in _events(settings)}
     assert [states[name] for name in ("RECEIPTC.UKE", "RECEIPTD.UKE", "RECEIPTY.CYO")] == ["received", "rejected", "received"]
-    assert spark.table(tables.DELIVERY_FINDING.name).count() == 5
-    assert delivery.deliver(spark, settings, tmp_path / "RECEIPTD.UKE", INSURER).rejected == 1  # a rejected file may come again
-    assert [event[-1] for event in _events(spark) if event[0] == "RECEIPTD.UKE"] == [1, 2]
-    assert spark.table(tables.DELIVERY_FINDING.name).count() == 5
+    assert delta.read(settings, tables.DELIVERY_FINDING).height == 5
+    assert delivery.deliver(settings, tmp_path / "RECEIPTD.UKE", INSURER).rejected == 1  # a rejected file may come again
+    assert [event[-1] for event in _events(settings) if event[0] == "RECEIPTD.UKE"] == [1, 2]
+    assert delta.read(settings, tables.DELIVERY_FINDING).height == 5
 
 
 def test_a_second_insurer_form_file_of_a_month_is_told(lake, tmp_path: Path) -> None:
-    spark, settings = lake
-    delivery.deliver(spark, settings, _write(tmp_path / "a" / "11_RECODEINFO_MED.CSV", EXAMPLE), INSURER)
-    second = delivery.deliver(spark, settings, _write(tmp_path / "b" / "11_RECODEINFO_MED.CSV", EXAMPLE + EXAMPLE), INSURER)
+    settings = lake
+    delivery.deliver(settings, _write(tmp_path / "a" / "11_RECODEINFO_MED.CSV", EXAMPLE), INSURER)
+    second = delivery.deliver(settings, _write(tmp_path / "b" / "11_RECODEINFO_MED.CSV", EXAMPLE + EXAMPLE), INSURER)
     assert [str(finding) for finding in second.findings] == [
         f"tell second_file_of_month: {tmp_path}/b/11_RECODEINFO_MED.CSV: med 202406; expected one file a month and kind. "
         "If it replaces the first, its claims count twice: ask."
@@ -88,18 +88,18 @@ def test_a_second_insurer_form_file_of_a_month_is_told(lake, tmp_path: Path) -> 
 
 
 def test_no_receipt_file_no_such_folder_and_an_unknown_depositor(lake, tmp_path: Path) -> None:
-    spark, settings = lake
+    settings = lake
     with pytest.raises(LakeError) as error:
-        delivery.deliver(spark, settings, tmp_path, INSURER)
+        delivery.deliver(settings, tmp_path, INSURER)
     assert error.value.code == ExitCode.BAD_INPUT
     assert str(error.value) == (
         f"{tmp_path}: no receipt file; expected *.UKE, *.CYO or *_RECODEINFO_*.CSV in it or below. Check the folder; unpack archives first."
     )
     with pytest.raises(LakeError) as error:
-        delivery.deliver(spark, settings, tmp_path / "none", INSURER)
+        delivery.deliver(settings, tmp_path / "none", INSURER)
     assert (
         str(error.value) == f"{tmp_path / 'none'}: no such file or folder; expected a receipt file or a folder of them. Correct the path."
     )
     with pytest.raises(LakeError, match="--insurer 06999999: an unknown depositor; expected one of the 8 in ") as error:
-        delivery.deliver(spark, settings, tmp_path, "06999999")
+        delivery.deliver(settings, tmp_path, "06999999")
     assert error.value.code == ExitCode.BAD_CONFIG

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from spark_jobs import config
+from spark_jobs import config, delta, tables
 from spark_jobs.landing import delivery, status
 
 INSURER = "06149900"
@@ -21,14 +21,14 @@ def test_where_no_lake_is_nothing_has_arrived(settings, tmp_path: Path) -> None:
 
 
 def test_status_shows_what_arrived_what_is_missing_and_what_to_do(lake, tmp_path: Path) -> None:
-    spark, settings = lake
+    settings = lake
     assert "nothing delivered yet" in _shown(settings)
     (tmp_path / "11_RECODEINFO_MED.CSV").write_bytes(EXAMPLE.replace("202406", "202501").encode("cp932"))
     (tmp_path / "14_RECODEINFO_PHA.CSV").touch()
-    delivery.deliver(spark, settings, tmp_path, INSURER)
-    delivery.record(spark, [delivery.Event(file, "silver") for file in delivery.pending(spark)])
-    found = [row.asDict() for row in spark.table("landing.delivery_finding").collect()]
-    table = status.deliveries(settings, delivery.files(spark), found)
+    delivery.deliver(settings, tmp_path, INSURER)
+    delivery.record(settings, [delivery.Event(file, "silver") for file in delivery.pending(settings)])
+    found = delta.read(settings, tables.DELIVERY_FINDING).to_dicts()
+    table = status.deliveries(settings, delivery.files(settings), found)
     rows = {(row[0], *row[2:4]): row[4:] for row in zip(*(column.cells for column in table.columns), strict=True)}
     assert rows[INSURER, "202501", "med"] == ("1", "1", "", "", "")
     assert rows[INSURER, "202501", "pha"] == ("0", "0", "", "", "[red]missing[/]")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from spark_jobs import tables
+from spark_jobs import delta, tables
 from spark_jobs.claim_format import layouts, privacy
 from spark_jobs.claim_format.japanese_calendar import western
 from spark_jobs.landing.delivery import DeliveredFile
@@ -82,11 +82,10 @@ def write_silver(spark, settings) -> Callable[[Iterable[Receipts]], None]:
 
     def write(receipts: Iterable[Receipts]) -> None:
         receipts = list(receipts)
-        known = {row.file_sha256 for row in spark.sql("select distinct file_sha256 from bronze.claim_line").collect()}
+        known = set(delta.read(settings, tables.CLAIM_LINE)["file_sha256"])
         rows = [row for x in receipts if x.file.file_sha256 not in known for row in x.bronze()]
         if rows:
-            types = ", ".join(f"{c.name} {c.type}" for c in tables.CLAIM_LINE.columns)
-            tables.CLAIM_LINE.shaped(spark.createDataFrame(rows, types)).writeTo(tables.CLAIM_LINE.name).append()
+            delta.append(settings, tables.CLAIM_LINE, rows)
         batch.run(spark, settings, [x.file for x in receipts])
 
     return write

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -172,7 +173,7 @@ NEWER_FEES = [
 
 
 @pytest.fixture(scope="module")
-def silver(spark, write_silver, empty_lake):
+def silver(held, write_silver, empty_lake):
     """Rows of one batch: the example of §4.8, the receipts above, the UKE sample if it is here, and a kind that is not read."""
     empty_lake()
     sample = Path(__file__).parents[4] / "shared/reference/samples/RECEIPTC_GAIRAI_SAMPLE.UKE"
@@ -188,17 +189,17 @@ def silver(spark, write_silver, empty_lake):
     write_silver(files.values())
     name = {x.file.file_sha256: key for key, x in files.items()}
     place, found = {}, SimpleNamespace(claim={}, names=set(files))
-    for row in spark.table("silver.claim").collect():
+    for row in held("silver.claim"):
         place[row.claim_key] = (name[row.file_sha256], row.receipt_seq)
         found.claim[place[row.claim_key]] = row
     for table in ("claim_drug", "claim_diagnosis", "claim_payer"):
         rows = defaultdict(list)
-        for row in spark.table(f"silver.{table}").orderBy(*tables.BY_NAME[f"silver.{table}"].key).collect():
+        for row in sorted(held(f"silver.{table}"), key=attrgetter(*tables.BY_NAME[f"silver.{table}"].key)):
             rows[place[row.claim_key]].append(row)
         setattr(found, table, rows)
-    found.finding = {(name[row.file_sha256], row.rule): row for row in spark.table("landing.delivery_finding").collect()}
-    found.facility = {row.facility_code: row for row in spark.table("silver.facility").collect()}
-    found.person = {row.person_id1: row for row in spark.table("silver.person").collect()}
+    found.finding = {(name[row.file_sha256], row.rule): row for row in held("landing.delivery_finding")}
+    found.facility = {row.facility_code: row for row in held("silver.facility")}
+    found.person = {row.person_id1: row for row in held("silver.person")}
     return found
 
 
@@ -334,8 +335,8 @@ def test_the_sample_in_claim_form(silver):
 # Order of arrival, forms, repetition
 
 
-def state(spark) -> dict[str, list]:
-    return {table.name: sorted(map(str, spark.table(table.name).collect())) for table in SILVER}
+def state(held) -> dict[str, list]:
+    return {table.name: sorted(map(str, held(table.name))) for table in SILVER}
 
 
 TWIN_A = [re(1), ho(1, 10), iy("21", "699990001", "1", 1, 10)]  # one person, facility and month: two receipts
@@ -352,24 +353,24 @@ RENAMED = med(
 )
 
 
-def test_a_claim_in_both_forms_or_twice_counts_once_in_any_order(spark, write_silver, empty_lake):
+def test_a_claim_in_both_forms_or_twice_counts_once_in_any_order(held, write_silver, empty_lake):
     by_insurer = Receipts(insurer_form(TWIN_A, TWIN_B))
     by_provider = Receipts(claim_form(TWIN_B, TWIN_A, OTHER), form="claim")
     later = Receipts(insurer_form([re(1, treatment_month="202411"), ho(1, 5)], OTHER, provider=RENAMED), claim_month=202412)
 
     empty_lake()
     write_silver([by_insurer, by_provider, later])
-    together = state(spark)
-    claims = spark.table("silver.claim").collect()
+    together = state(held)
+    claims = held("silver.claim")
     assert sorted((row.points_decided, row.claim_form, row.claim_month) for row in claims) == [
         (5, "insurer", 202412), (10, "insurer", 202411), (20, "insurer", 202411), (30, "claim", 202411)]  # fmt: skip
-    assert len({row.claim_key for row in claims}) == 4 and spark.table("silver.claim_drug").count() == 3
-    names = {(row.facility_name, row.valid_from_claim_month, row.valid_to_claim_month) for row in spark.table("silver.facility").collect()}
+    assert len({row.claim_key for row in claims}) == 4 and len(held("silver.claim_drug")) == 3
+    names = {(row.facility_name, row.valid_from_claim_month, row.valid_to_claim_month) for row in held("silver.facility")}
     assert names == {("見本クリニック", 202411, 202411), ("新見本クリニック", 202412, 999912)}
 
     empty_lake()
     write_silver([later, by_provider])
     write_silver([by_insurer])  # beats what is there
-    assert state(spark) == together
+    assert state(held) == together
     write_silver([by_provider])  # once more, as after a killed run
-    assert state(spark) == together
+    assert state(held) == together
