@@ -98,10 +98,10 @@ def _target(settings: Settings) -> Path:
 
 def _dbt(settings: Settings, arguments: list[str]) -> list[Any]:
     """Results of a dbt call in this process, on the session that runs; says each node as it ends. Raises what failed, in words."""
+    session.start(settings)
     os.environ |= {"DBT_SEND_ANONYMOUS_USAGE_STATS": "0", "DO_NOT_TRACK": "1"}
     from dbt.cli.main import dbtRunner
 
-    session.start(settings)
     places = {"project-dir": PROJECT, "profiles-dir": PROJECT, "target-path": _target(settings), "log-path": settings.home_path / "logs"}
     options = [part for name, path in places.items() for part in (f"--{name}", str(path))]
     outcome = dbtRunner(callbacks=[_tell] if arguments[0] == "build" else []).invoke(

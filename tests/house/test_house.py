@@ -66,7 +66,7 @@ def test_setup_stops_at_a_wrong_java_with_one_line(tmp_path: Path):
 
 def test_lake_stops_at_a_wrong_java_with_one_line(tmp_path: Path):
     done = subprocess.run(
-        [ROOT / ".venv" / "bin" / "lake", "ingest"],
+        [ROOT / ".venv" / "bin" / "lake", "build"],
         env={
             "JAVA_HOME": str(fake_java(tmp_path, "21.0.1")),
             "PATH": "/usr/bin:/bin",
@@ -78,4 +78,4 @@ def test_lake_stops_at_a_wrong_java_with_one_line(tmp_path: Path):
         cwd=ROOT,
     )
     assert done.returncode == 5
-    assert done.stderr.strip() == "lake: Java: found 21; expected 17. Set JAVA_HOME to a Java 17."
+    assert done.stderr.splitlines() == ["build …", "lake: Java: found 21; expected 17. Set JAVA_HOME to a Java 17."]
