@@ -18,8 +18,8 @@ setup-airflow: ## the same and .venv-airflow
 demo: setup ## invented consortium -> lake -> marts -> PostgreSQL -> report, by the same commands as your own files
 	@$(LAKE) demo
 
-test: setup-airflow check ## everything CI runs, two parts at a time; each tells when it has ended
-	@$(MAKE) -j2 --output-sync --no-print-directory test-tiny-lake test-jobs test-dags
+test: setup-airflow check ## everything CI runs, its three parts side by side; each tells when it has ended
+	@$(MAKE) -j3 --output-sync --no-print-directory test-tiny-lake test-jobs test-dags
 
 test-tiny-lake:
 	@$(PYTEST) -m "tiny_lake and not long"

@@ -14,7 +14,7 @@ from spark_jobs.landing.finding import Finding
 from spark_jobs.settings import Settings
 from spark_jobs.silver import claim, claim_diagnosis, claim_drug, claim_payer, duplicate, facility, final_line, finding, person, receipt
 from spark_jobs.silver.cell import KINDS_READ
-from spark_jobs.tables import CLAIM, CLAIM_DIAGNOSIS, CLAIM_DRUG, CLAIM_PAYER, FACILITY, Table
+from spark_jobs.tables import CLAIM, CLAIM_DIAGNOSIS, CLAIM_DRUG, CLAIM_PAYER, FACILITY, PERSON, Table
 
 if TYPE_CHECKING:
     from spark_jobs.landing.delivery import DeliveredFile
@@ -55,7 +55,8 @@ def _write_claims(spark: SparkSession, settings: Settings, files: "Sequence[Deli
     _replace(settings, CLAIM_DRUG, claim_drug.read(first), replaced)
     _replace(settings, CLAIM_DIAGNOSIS, claim_diagnosis.read(first), replaced)
     _replace(settings, CLAIM_PAYER, claim_payer.read(first), replaced)
-    person.write(spark, person.read(spark, first, insurers), insurers)
+    if insurers:
+        _replace(settings, PERSON, person.read(spark, first, insurers), {"insurer_number": insurers})
     _replace(settings, FACILITY, facility.read(spark, first), {})
     _replace(settings, CLAIM, CLAIM.shaped(first), replaced)
 

@@ -12,13 +12,12 @@ IF_GIVEN = ("person_id2_kana", "person_id2_kanji")
 
 
 def read(spark: SparkSession, claims: DataFrame, insurers: list[str]) -> DataFrame:
-    """The persons of the batch, together with what is known of them."""
+    """All persons of these insurers, known ones and those of the batch: a new month touches nearly every data file of an insurer anyway."""
     of_batch = claims.where("insurer_number is not null and person_id1 is not null").select(
         *KEY, *LATEST, *IF_GIVEN, f.col("service_month").alias("first_service_month"), f.col("service_month").alias("last_service_month")
     )
-    batch = merge_views(of_batch)
-    known = spark.table(PERSON.name).where(f.col("insurer_number").isin(insurers)).join(batch.select(*KEY), list(KEY), "left_semi")
-    return PERSON.shaped(merge_views(batch.unionByName(known)))
+    known = spark.table(PERSON.name).where(f.col("insurer_number").isin(insurers))
+    return PERSON.shaped(merge_views(of_batch.unionByName(known.select(of_batch.columns))))
 
 
 def merge_views(views: DataFrame) -> DataFrame:
@@ -37,18 +36,3 @@ def merge_views(views: DataFrame) -> DataFrame:
             *(f.col(name)[name].alias(name) for name in IF_GIVEN),
         )
     )
-
-
-def write(spark: SparkSession, persons: DataFrame, insurers: list[str]) -> None:
-    if not insurers:
-        return
-    persons.createOrReplaceTempView("persons_of_batch")
-    names = ", ".join(f"'{number}'" for number in insurers)
-    known, seen = (", ".join(f"{side}.{name}" for name in PERSON.column_names) for side in ("known", "seen"))
-    spark.sql(f"""
-        merge into {PERSON.name} known using persons_of_batch seen
-        on known.insurer_number = seen.insurer_number and known.person_id1 = seen.person_id1 and known.insurer_number in ({names})
-        when matched and not (struct({known}) <=> struct({seen})) then update set *
-        when not matched then insert *
-    """)
-    spark.catalog.dropTempView("persons_of_batch")
