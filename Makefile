@@ -18,8 +18,8 @@ setup-airflow: ## the same and .venv-airflow
 demo: setup ## invented consortium -> lake -> marts -> PostgreSQL -> report, by the same commands as your own files
 	@$(LAKE) demo
 
-test: setup-airflow check ## everything CI runs, its three parts side by side; each tells when it has ended
-	@$(MAKE) -j3 --output-sync --no-print-directory test-tiny-lake test-jobs test-dags
+test: setup ## everything CI runs, two parts at a time; each tells when it has ended
+	@$(MAKE) -j2 --output-sync --no-print-directory test-tiny-lake test-jobs test-dags check
 
 test-tiny-lake:
 	@$(PYTEST) -m "tiny_lake and not long"
@@ -27,10 +27,10 @@ test-tiny-lake:
 test-jobs:
 	@$(PYTEST) -m "not tiny_lake and not long and not airflow"
 
-test-dags:
+test-dags: setup-airflow
 	@.venv-airflow/bin/python -m pytest --confcutdir=tests/dags -m airflow tests/dags
 
-test-long: setup-airflow ## the full counts
+test-long: setup ## the full counts
 	@$(PYTEST) -m "not airflow"
 	@$(MAKE) --no-print-directory test-dags
 

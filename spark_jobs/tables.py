@@ -181,7 +181,7 @@ CLAIM_DRUG = Table(
     _columns(f"""{CLAIM_ID.strip()}
 line_no | int | physical line in the file, 1-based
 drug_code | string | 医薬品コード: 9 digits
-quantity_claim_unit | {QUANTITY} | 使用量 in the unit of the drug code; 医科 使用量 × 回数, 調剤 使用量 × Σ 調剤数量; null where the line has none
+quantity_claim_unit | {QUANTITY} | 使用量 in the unit of the drug code; 医科 and DPC 使用量 × 回数, 調剤 使用量 × Σ 調剤数量; null where the line has none
 setting | string | 入院・入院外: inpatient or outpatient
 bundle_kind | string | 包括: none, dpc, dialysis, inpatient_fee, unknown
 treatment_class | string | 診療識別, carried forward; null for 調剤
@@ -206,7 +206,7 @@ CLAIM_DIAGNOSIS = Table(
 line_no | int | physical line in the file, 1-based
 disease_code | string | 傷病名コード: 7 digits, 0000999 = not coded
 modifier_codes | string | 修飾語コード: up to 20 codes of 4
-start_date | date | 診療開始日
+start_date | date | 診療開始日; null in a DPC block, which gives none
 outcome | string | 転帰区分
 is_main | boolean | 主傷病
 is_suspected | boolean | 疑い: modifier 8002, or an uncoded name that ends so

@@ -3,6 +3,7 @@
 # 負担区分 that include medical insurance (別表21)
 INSURER_PAYS = ["1", "2", "3", "E", "G", "4", "M", "N", "O", "P", "Q", "V", "W", "X", "Y", "9"]
 SUSPECTED_MODIFIER = "8002"  # 修飾語 の疑い
+MAIN_OF_DPC = "11"  # 傷病名区分: 主傷病名 (記録条件仕様 DPC用, 別表23)
 BENEFICIARY_CLASS = {  # last digit of レセプト種別 (別表5)
     **dict.fromkeys("12", "本人"),
     **dict.fromkeys("34", "未就学"),

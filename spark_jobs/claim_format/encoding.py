@@ -56,7 +56,7 @@ def recognise(head: bytes) -> Kind:
         kind = "dpc"
     if not kind:
         raise NotAReceiptFileError(f"{fields[0]} with an unknown 点数表")
-    if kind not in ("med", "dpc", "pha"):
+    if kind not in layouts.KINDS:
         return Kind(form, kind, 0)
     place = layouts.record(kind, fields[0], form).pos("claim_month") - 1
     month = western(fields[place]) if len(fields) > place else None

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 LAYOUT_FILE = Path(__file__).with_name("record_layouts.csv")
+KINDS = ("med", "dpc", "pha")  # 医科, DPC, 調剤: kinds of claims with a layout, so those that the lake reads
 INSURER_PREFIX = ("data_id", "row_no", "branch_no")  # データ識別, 行番号, 枝番号
 
 

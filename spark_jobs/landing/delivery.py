@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spark_jobs import config, delta, tables
-from spark_jobs.claim_format import encoding
+from spark_jobs.claim_format import encoding, layouts
 from spark_jobs.errors import LakeError
 from spark_jobs.landing import finding
 from spark_jobs.landing.finding import Finding
@@ -21,7 +21,6 @@ from spark_jobs.settings import Settings
 SUFFIXES = (".uke", ".cyo", ".csv")
 RECEIPT_CSV = re.compile(r"^\d{1,2}[_-]REC", re.IGNORECASE)  # other CSV files of a delivery (text information) are no receipts
 HEAD_BYTES = 2**18
-KINDS_READ = ("med", "dpc", "pha")
 CLOSED = ("rejected", "withdrawn")  # may be delivered again
 OPEN = ("received", "bronze")
 
@@ -192,7 +191,7 @@ def _recognise(source: Path, insurer_number: str, mismatch_rule: str) -> tuple[E
         kind = encoding.recognise(head)
     except encoding.NotAReceiptFileError as error:
         return rejected("not_a_receipt_file", str(error), unknown)
-    if kind.claim_kind not in KINDS_READ:
+    if kind.claim_kind not in layouts.KINDS:
         return rejected("kind_not_read", kind.claim_kind, kind)
     if kind.claim_form == "claim" and providers > 1:
         return rejected("several_providers", f"{providers} provider records", kind)

@@ -72,9 +72,6 @@ RULES = {
         "合計点数 = Σ points of the lines",
         "Look at the first receipt; all of them were taken in.",
     ),
-    "kind_not_read_yet": Rule(
-        "tell", "a kind of receipt that stays in bronze", "医科 or 調剤", "Nothing to do: it is read when this kind is."
-    ),
     "check_digit": Rule(
         "tell", "an insurer or payer number with a wrong check digit", "a valid number", "Check the number; local schemes may differ."
     ),

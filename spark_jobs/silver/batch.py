@@ -13,7 +13,6 @@ from spark_jobs import delta
 from spark_jobs.landing.finding import Finding
 from spark_jobs.settings import Settings
 from spark_jobs.silver import claim, claim_diagnosis, claim_drug, claim_payer, duplicate, facility, final_line, finding, person, receipt
-from spark_jobs.silver.cell import KINDS_READ
 from spark_jobs.tables import CLAIM, CLAIM_DIAGNOSIS, CLAIM_DRUG, CLAIM_PAYER, FACILITY, PERSON, Table
 
 if TYPE_CHECKING:
@@ -22,12 +21,8 @@ if TYPE_CHECKING:
 
 def run(spark: SparkSession, settings: Settings, files: "Sequence[DeliveredFile]") -> None:
     """Write all silver tables for these files."""
-    if not files:
-        return
-    findings = list(finding.kinds_not_read(files))
-    if read := [x for x in files if x.claim_kind in KINDS_READ]:
-        findings += _write_claims(spark, settings, read)
-    finding.write(settings, findings, files)
+    if files:
+        finding.write(settings, _write_claims(spark, settings, files), files)
 
 
 def _write_claims(spark: SparkSession, settings: Settings, files: "Sequence[DeliveredFile]") -> list[Finding]:

@@ -17,7 +17,7 @@ from spark_jobs.silver.receipt import field, lines_of
 STILL = 999912  # until further notice
 PUBLIC_ONLY = "2"  # second digit of レセプト種別 (別表5)
 SEPARATOR = "\u001f"
-USED_LATER = ("SY", "IY", "CZ")
+USED_LATER = ("SY", "SB", "IY", "CD", "CZ")
 
 
 def read(receipts: DataFrame, providers: DataFrame | None) -> DataFrame:

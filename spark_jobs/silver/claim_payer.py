@@ -12,12 +12,12 @@ NAMES = {"treatment_days": ("treatment_days", "prescription_count")}  # 診療�
 def payers() -> Column:
     """Payers from the nested lines; a line as sent and the line that took its place are one payer.
 
-    A payer that the review took out bears 0 points.
+    A payer that the review took out bears 0 points. The details of a DPC receipt (総括) repeat the payers of its header: only these count.
     """
 
     def starts(record_id: str) -> Column:
         """As sent, or added by the review: not those that take the place of another."""
-        return f.filter("lines", lambda x: (x.record_type == record_id) & (x.slot == x.line_no))
+        return f.filter("lines", lambda x: (x.record_type == record_id) & (x.slot == x.line_no) & (x.block_no <= 1))
 
     def payer(start: Column, index: Column) -> Column:
         decided = f.get(f.filter("lines", lambda x: (x.slot == start.slot) & x.is_decided), f.lit(0))

@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as f
 
 from spark_jobs.claim_format import layouts
-from spark_jobs.silver.cell import INSURER_PREFIX, KINDS_READ, cell, place
+from spark_jobs.silver.cell import INSURER_PREFIX, cell, place
 from spark_jobs.tables import CLAIM_LINE
 
 if TYPE_CHECKING:
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 SENT, REVIEWED = 1, 2  # データ識別: claim as sent, correction by the review body; 3, 4, 8, 11-14 are no claims (§4.2)
 ADD, REPLACE, DELETE = "1", "2", "3"  # 補正区分
-ITEMS = ("SI", "IY", "TO", "CO")  # 医科: the lines that carry 診療識別
+WITH_ITEMS = ("med", "dpc")  # 医科 and DPC share the layout of ITEMS
+ITEMS = ("SI", "IY", "TO", "CO")  # the lines that carry 診療識別
 GROUP_BORDERS = ("SH", "TK", "KI", "ST")  # 調剤: each ends the group of the SH before it (§6.4)
-RECORDS = ("MN", "IR", "YK", "RE", "HO", "KO", "SN", "MF", "SY", *ITEMS, "SH", "CZ", "TK", "KI", "ST", "JY")
+RECORDS = ("MN", "IR", "YK", "RE", "HO", "KO", "SN", "MF", "SY", *ITEMS, "SB", "GT", "CD", "SH", "CZ", "TK", "KI", "ST", "JY")
 NO_POINTS = "97"  # 食事療養・生活療養: yen, not points
+BUNDLE = "93"  # 診療識別 of GT, the points of the DPC bundle
 J038 = ("140057810", "140057910", "140058010", *(f"140058{n}10" for n in range(1, 7)))  # 人工腎臓: its fee covers the drugs of dialysis
 RECEIPT = ("file_no", "receipt_seq")
 OF_REVIEW = ("MN", "SN")  # added by the review body, yet no correction: receipt number and place, eligibility as confirmed
@@ -43,7 +45,7 @@ def read(spark: SparkSession, files: "Sequence[DeliveredFile]", numbered: DataFr
     form, record = f.col("claim_form"), f.col("record_type")
     offset = f.when(form == "insurer", INSURER_PREFIX).otherwise(0)
     kept = f.when(record == "IY", place("med", "IY", "day_1") + 1).when(record.isin(*ITEMS), place("med", "SI", "times") + 2)
-    limit = f.coalesce(f.when(f.col("claim_kind") == "med", kept + offset), f.lit(-1))  # the day fields of a line stay one string
+    limit = f.coalesce(f.when(f.col("claim_kind").isin(*WITH_ITEMS), kept + offset), f.lit(-1))  # the day fields of a line stay one string
     bronze = (
         spark.table(CLAIM_LINE.name)
         .where(f.col("insurer_number").isin(*{x.insurer_number for x in files}))
@@ -84,7 +86,7 @@ def place_in_receipt(row_no: Column, branch_no: Column) -> Column:
 def correct(lines: DataFrame) -> DataFrame:
     """One row per receipt that has JY lines: `sequence`, its lines in the decided order, and `missing`, JY lines that point to nothing."""
     of_jy = lines.where((f.col("record_type") == "JY") & (f.col("data_id") == REVIEWED)).select(*RECEIPT).distinct()
-    jy, kind = f.col("cells"), f.lit(KINDS_READ[0])
+    jy, kind = f.col("cells"), f.lit(layouts.KINDS[0])
 
     def target(what: str) -> Column:
         return f.when(
@@ -160,7 +162,8 @@ def apply_correction(state: Column, jy: Column) -> Column:
 
 
 def order(lines: DataFrame, corrected: DataFrame | None) -> DataFrame:
-    """Every line as sent or put in, with `position` in the receipt, `is_decided`, `slot`; 診療識別 carried forward, 調剤 groups counted.
+    """Every line as sent or put in, with `position` in the receipt, `is_decided`, `slot`; 診療識別 carried forward, 調剤 groups counted;
+    `block_no` and `summary_class` (総括区分) of the block of a DPC receipt that the line stands in.
 
     MN and SN of the review body (データ識別 2) are kept too, never as decided.
     """
@@ -193,22 +196,28 @@ def order(lines: DataFrame, corrected: DataFrame | None) -> DataFrame:
         placed.select("*", *_of_items(), points_of_line().alias("line_points"))
         .withColumn("treatment_class", f.last("treatment_class", ignorenulls=True).over(above))
         .withColumn("group_no", f.sum("is_border").over(above))
-        .drop("is_border")
+        .withColumn("block_no", f.sum("is_block").over(above))
+        .withColumn("summary_class", f.last("summary_class", ignorenulls=True).over(above))
+        .drop("is_border", "is_block")
     )
 
 
 def _of_items() -> list[Column]:
     cells, kind, record = f.col("cells"), f.col("claim_kind"), f.col("record_type")
-    is_item = (kind == "med") & record.isin(*ITEMS)
+    is_item = kind.isin(*WITH_ITEMS) & record.isin(*ITEMS)
+    is_block = (kind == "dpc") & (record == "RE") & f.col("is_decided")
     return [
-        f.when(is_item, cell(cells, f.lit("med"), "SI", "treatment_class")).alias("treatment_class"),
+        f.when(is_item, cell(cells, f.lit("med"), "SI", "treatment_class")).when(record == "GT", BUNDLE).alias("treatment_class"),
+        f.when(is_block, 1).otherwise(0).alias("is_block"),
+        f.when(is_block, cell(cells, kind, "RE", "summary_class")).alias("summary_class"),
         f.when((record == "SI") & cell(cells, f.lit("med"), "SI", "procedure_code").isin(*J038), True).alias("is_dialysis"),
         f.when((kind == "pha") & record.isin(*GROUP_BORDERS), 1).otherwise(0).alias("is_border"),
     ]
 
 
 def points_of_line() -> Column:
-    """What a line adds to the total: 医科 点数 × 回数; 調剤 the points of CZ and KI, split dispensing (ST) put right (§7: 1, 8, 9)."""
+    """What a line adds to the total: 医科 点数 × 回数; DPC these and the bundle (GT); 調剤 the points of CZ and KI, split dispensing (ST)
+    put right (§7: 1, 4, 8, 9)."""
     cells, kind, record = f.col("cells"), f.col("claim_kind"), f.col("record_type")
 
     def number(record_id: str, claim_kind: str, name: str) -> Column:
@@ -221,7 +230,8 @@ def points_of_line() -> Column:
         return sum((number(record_id, "pha", name) for name in names), f.lit(0))
 
     return (
-        f.when((kind == "med") & record.isin("SI", "IY", "TO"), number("SI", "med", "points") * number("SI", "med", "times"))
+        f.when(kind.isin(*WITH_ITEMS) & record.isin("SI", "IY", "TO"), number("SI", "med", "points") * number("SI", "med", "times"))
+        .when((kind == "dpc") & (record == "GT"), number("GT", "dpc", "bundled_total_points"))
         .when((kind == "pha") & (record == "CZ"), total("CZ"))
         .when((kind == "pha") & (record == "KI"), total("KI"))
         .when((kind == "pha") & (record == "ST"), number("ST", "pha", "split_result_points") - number("ST", "pha", "split_target_points"))

@@ -8,19 +8,11 @@ from pyspark.sql import functions as f
 
 from spark_jobs.landing.finding import Finding, replace
 from spark_jobs.settings import Settings
-from spark_jobs.silver.cell import KINDS_READ
 
 if TYPE_CHECKING:
     from spark_jobs.landing.delivery import DeliveredFile
 
-RULES = ("kind_not_read_yet", "jy_target_missing", "points_identity")
-
-
-def kinds_not_read(files: "Sequence[DeliveredFile]") -> Iterator[Finding]:
-    """Files of kinds whose records silver does not read yet."""
-    for x in files:
-        if x.claim_kind not in KINDS_READ:
-            yield Finding(x.insurer_number, x.file_sha256, "kind_not_read_yet", f"claims of kind {x.claim_kind}")
+RULES = ("jy_target_missing", "points_identity")
 
 
 def missing_targets(corrected: DataFrame, numbered: DataFrame) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ OF_CLAIM = (
     "claim_key", "insurer_number", "claim_month", "service_month", "claim_kind", "setting", "facility_code", "prescriber_facility_code",
     "person_id1", "sex", "age", "has_dialysis", "file_sha256",
 )  # fmt: skip
-NESTED = ("MN", "IR", "YK", "RE", "HO", "KO", "SN", "MF", "SY", "IY", "CZ")
+NESTED = ("MN", "IR", "YK", "RE", "HO", "KO", "SN", "MF", "SY", "SB", "IY", "CD", "CZ")
 IDENTITY_8 = slice(place("pha", "CZ", "support_fee2_burden_class"), place("pha", "CZ", "public_4_drug_reduction_points") + 1)
 
 
@@ -29,6 +29,8 @@ def nest(lines: DataFrame, numbered: DataFrame) -> DataFrame:
         "slot",
         "treatment_class",
         "group_no",
+        "block_no",
+        "summary_class",
         "cells",
     )
     newer_fees = f.array_join(f.slice("cells", IDENTITY_8.start + 1, IDENTITY_8.stop - IDENTITY_8.start), "") != ""
@@ -59,7 +61,7 @@ def field(line: Column, record_id: str, *names: str) -> Column:
     return cell(line.cells, f.col("claim_kind"), record_id, *names)
 
 
-def explode_lines(claims: DataFrame, record_id: str, *more: str) -> DataFrame:
-    """One row per line of a record: `line`, with what the tables of lines repeat from the claim."""
-    kept = f.filter("lines", lambda x: x.record_type == record_id)
+def explode_lines(claims: DataFrame, record_ids: tuple[str, ...], *more: str) -> DataFrame:
+    """One row per line of these records: `line`, with what the tables of lines repeat from the claim."""
+    kept = f.filter("lines", lambda x: x.record_type.isin(*record_ids))
     return claims.select(*OF_CLAIM, *more, f.explode(kept).alias("line"))

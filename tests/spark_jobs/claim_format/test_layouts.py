@@ -31,7 +31,7 @@ def test_every_record_has_the_full_count_of_fields(kind: str, counts: dict[str, 
 
 def test_positions_are_gapless_and_names_unique_in_every_record():
     seen = 0
-    for kind in ("med", "dpc", "pha"):
+    for kind in layouts.KINDS:
         for form in ("insurer", "claim"):
             for record in layouts.records(kind, form).values():
                 seen += 1

@@ -172,9 +172,61 @@ NEWER_FEES = [
 ]  # fmt: skip
 
 
+def dpc(record: str, **values) -> list[str]:
+    return layouts.record("dpc", record).line(**values)
+
+
+def dpc_block(summary_class: int, person: int, points: int, *lines: list[str], **payer) -> list[list[str]]:
+    header = dpc("RE", receipt_no=person, receipt_type="1111", treatment_month="202410", patient_name=f"見本　{person}", sex="1",
+                 birth_date="19700101", admission_date="20241002", summary_class=summary_class)  # fmt: skip
+    return [header, dpc("HO", insurer_number=DEPOSITOR, insured_symbol="見本", insured_number=f"D{person}", treatment_days=9,
+                        total_points=points, **payer), *lines]  # fmt: skip
+
+
+def sb(disease_class: str, code: str, **values) -> list[str]:
+    return dpc("SB", disease_class=disease_class, disease_code=code, icd10_code="C509", **values)
+
+
+def gt(points: int, adjustment_class: int = 2) -> list[str]:
+    return dpc("GT", treatment_month="202410", claim_adjustment_class=adjustment_class, own_insurance_class=1, bundled_sum_points=1,
+               bundled_points=1, bundled_total_points=points if adjustment_class == 2 else "", treatment_class="93")  # fmt: skip
+
+
+def cd(day: int, treatment_class: str, code: str, quantity: object = "", times: int = 1) -> list[str]:
+    return dpc("CD", performed_date=f"202410{day:02}", treatment_class=treatment_class, sequence_no=1, detail_no=1, receipt_code=code,
+               quantity=quantity, times=times)  # fmt: skip
+
+
+DPC_ALONE = dpc_block(
+    0, 1, 5000,
+    dpc("BU", dpc_code="090010xx02x0xx", current_admission_date="20241002"), sb("01", "8830417"), sb("11", "8830417"),
+    sb("21", "0000999", disease_name="見本病の疑い"), dpc("KK", admission_urgency=1),
+    dpc("GA", treatment_month="202410", claim_adjustment_class=2, leave_days="0" * 31, hospital_coefficient="1.4000"),
+    dpc("HH", treatment_month="202410", claim_adjustment_class=2, stay_period=1, stay_period_points=333, stay_days=9,
+        bundled_subtotal_points=2997),
+    gt(700, adjustment_class=1), gt(3000),
+    si("50", 1500), iy("", "699990001", "2", 1, 500),
+    cd(3, "33", "699990002", "1.5", 3), cd(4, "33", "699990001", "1"), cd(4, "50", "199990001"), cd(4, "50", "699990001", "2"),
+    cd(5, "50", "799990001", "1"),
+)  # fmt: skip
+DPC_WITH_DETAILS = [
+    *dpc_block(1, 2, 9000, dpc("KO", public_payer_number="54136015", treatment_days=9, total_points=9000), copay_amount=57600),
+    *dpc_block(3, 2, 3000, dpc("KO", public_payer_number="54136015", treatment_days=2, total_points=3000),
+               med("SY", disease_code="8830417", start_date="20241002", outcome="1", main_disease="01"),
+               si("90", 2500), iy("33", "699990003", "1", 2, 250, day_2="1", day_3="1"), si("97", 690)),
+    *dpc_block(2, 2, 6000, dpc("KO", public_payer_number="54136015", treatment_days=7, total_points=6000),
+               dpc("BU", dpc_code="090010xx02x0xx", current_admission_date="20241004"), sb("11", "8830417"), gt(6000),
+               cd(6, "33", "699990002", "1")),
+]  # fmt: skip
+DPC_REVIEWED = [  # rows 3 to 6, then what the review body added
+    *dpc_block(0, 3, 4200, gt(4000), si("50", 200)),
+    ["2", *dpc_block(0, 3, 4100)[1]], ["2", *si("50", 100)], jy(2, 4, 7), jy(2, 6, 8),
+]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def silver(held, write_silver, empty_lake):
-    """Rows of one batch: the example of §4.8, the receipts above, the UKE sample if it is here, and a kind that is not read."""
+    """Rows of one batch: the example of §4.8, the receipts above, and the UKE sample if it is here."""
     empty_lake()
     sample = Path(__file__).parents[4] / "shared/reference/samples/RECEIPTC_GAIRAI_SAMPLE.UKE"
     uke = sample.read_bytes().replace(b"\x1a", b"").decode("cp932") if sample.exists() else None
@@ -182,7 +234,7 @@ def silver(held, write_silver, empty_lake):
         "example": Receipts(EXAMPLE, claim_month=202406, depositor="06990014"),
         "med": Receipts(insurer_form(*MED)),
         "pha": Receipts(insurer_form(TWO_DISPENSINGS, NEWER_FEES, provider=PHARMACY), kind="pha"),
-        "dpc": Receipts(insurer_form([re(1)]), kind="dpc", claim_month=202412),
+        "dpc": Receipts(insurer_form(DPC_ALONE, DPC_WITH_DETAILS, DPC_REVIEWED), kind="dpc"),
     }
     if uke:
         files["uke"] = Receipts(uke, form="claim", claim_month=202111)
@@ -301,9 +353,40 @@ def test_pharmacy_points_add_up_unless_newer_fees_stand_in_the_lines(silver):
     assert silver.claim["pha", 2].points_of_lines is None
 
 
-def test_findings_name_what_does_not_add_up_and_what_is_not_read(silver):
-    assert set(silver.finding) - {("uke", "points_identity")} == {("med", "jy_target_missing"), ("dpc", "kind_not_read_yet")}
-    assert not any(name == "dpc" for name, _ in silver.claim)
+def test_points_of_dpc_are_the_bundle_and_what_is_paid_apart(silver):
+    alone, with_details, reviewed = (silver.claim["dpc", n] for n in (1, 2, 3))
+    assert (
+        alone.points_of_lines == alone.points_decided == 3000 + 1500 + 500
+    )  # the bundle of an earlier month (請求調整区分 1) has no total
+    assert with_details.points_of_lines == with_details.points_decided == 9000  # header counted once; GT below a line of meals
+    assert (reviewed.points_billed, reviewed.points_decided, reviewed.points_of_lines, reviewed.state) == (4200, 4100, 4100, "corrected")
+    assert (alone.setting, alone.admission_date, alone.treatment_days, alone.age) == ("inpatient", date(2024, 10, 2), 9, 54)
+
+
+def test_drugs_of_dpc_come_from_the_coding_data_once(silver):
+    found = sorted((row.drug_code, row.treatment_class, row.quantity_claim_unit, row.bundle_kind) for row in silver.claim_drug["dpc", 1])
+    assert found == [
+        ("699990001", "33", 1, "dpc"), ("699990001", "50", 2, "none"), ("699990002", "33", Decimal("4.5"), "dpc"),
+    ]  # fmt: skip
+    assert all(row.is_paid_by_insurer for row in silver.claim_drug["dpc", 1])
+    assert {row.first_use_date.day for row in silver.claim_drug["dpc", 1]} == {3, 4}
+    detail, bundled = sorted(silver.claim_drug["dpc", 2], key=lambda row: row.bundle_kind, reverse=True)
+    assert (detail.drug_code, detail.quantity_claim_unit, detail.bundle_kind, detail.first_use_date) == (
+        "699990003", 2, "unknown", date(2024, 10, 2)
+    )  # fmt: skip
+    assert (bundled.drug_code, bundled.quantity_claim_unit, bundled.bundle_kind) == ("699990002", 1, "dpc")
+
+
+def test_payers_and_diagnoses_of_dpc(silver):
+    payers = [(row.payer_order, row.payer_number, row.points_decided, row.treatment_days) for row in silver.claim_payer["dpc", 2]]
+    assert payers == [(0, DEPOSITOR, 9000, 9), (1, "54136015", 9000, 9)]
+    alone = [(row.disease_code, row.is_main, row.is_suspected, row.start_date) for row in silver.claim_diagnosis["dpc", 1]]
+    assert alone == [("8830417", False, False, None), ("8830417", True, False, None), ("0000999", False, True, None)]
+    assert [row.start_date for row in silver.claim_diagnosis["dpc", 2]] == [date(2024, 10, 2), None]
+
+
+def test_findings_name_what_does_not_add_up(silver):
+    assert set(silver.finding) - {("uke", "points_identity")} == {("med", "jy_target_missing")}
 
 
 def test_facilities_by_their_own_name_and_prescribers_as_pharmacies_write_them(silver):

@@ -29,6 +29,7 @@ with use as (
         on claim.claim_key = drug.claim_key and claim.file_sha256 = drug.file_sha256
     inner join {{ ref('int_product_month') }} as product
         on claim.service_month = product.service_month and drug.drug_code = product.drug_code
+    where drug.bundle_kind is distinct from 'dpc' -- its price is the hospital's cost; NDB Open Data has none of these
 )
 
 select
