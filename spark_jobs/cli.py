@@ -155,6 +155,17 @@ def status() -> None:
     job.show(Settings(), Console())
 
 
+@app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(help="a receipt file, delivered or not")],
+    receipt: Annotated[int, typer.Option(help="which receipt of the file, from 1 on", min=1)] = 1,
+) -> None:
+    """Show one receipt of a file in words. Names, numbers and free text are never shown."""
+    from spark_jobs.landing import view
+
+    view.show(path, receipt, Console())
+
+
 @keys_app.command("create")
 def keys_create(insurer: InsurerOption = None) -> None:
     """Make the missing keys of an insurer (all of config/insurers by default); never replaces one."""

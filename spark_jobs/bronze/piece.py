@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from spark_jobs.claim_format.encoding import END_MARK
+from spark_jobs.claim_format.encoding import END_MARK, receipt_begin
 from spark_jobs.errors import LakeError
 from spark_jobs.landing.rule import RULES
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from spark_jobs.landing.delivery import DeliveredFile
 
 PIECE_BYTES = 2**19
-RECEIPT = {"insurer": rb"[^,\r\n]*,[^,\r\n]*,[^,\r\n]*,MN,", "claim": rb"RE,"}  # how a receipt begins
 
 
 class LostFileError(LakeError):
@@ -55,7 +54,8 @@ SCHEMA = (
 def cut(file: "DeliveredFile", piece_bytes: int = PIECE_BYTES) -> tuple[list[Piece], int]:
     """(pieces, physical lines) of a file. LostFileError if it is gone or no longer what was delivered."""
     try:
-        parts = list(_parts(Path(file.file_path), RECEIPT[file.claim_form], piece_bytes))
+        whole_line = r"(?=[^\n]*\n)"  # a line that is not read to its end yet does not tell
+        parts = list(_parts(Path(file.file_path), (receipt_begin(file.claim_form, file.claim_kind) + whole_line).encode(), piece_bytes))
     except OSError as error:
         raise LostFileError("file_missing", file, error.strerror or "unreadable") from None
     if parts[-1].sha256 != file.file_sha256:

@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as f
 
 from spark_jobs.claim_format import layouts
-from spark_jobs.claim_format.encoding import BROKEN, JAVA_CHARSET
+from spark_jobs.claim_format.encoding import BROKEN, JAVA_CHARSET, receipt_begin
 from spark_jobs.claim_format.japanese_calendar import western_column
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 PREFIX = {"insurer": r"\d{1,2},\d{1,5},\d{1,3},", "claim": ""}  # データ識別, 行番号, 枝番号
-BEGINS = {"insurer": r"\n(?=[^,\r\n]*,[^,\r\n]*,[^,\r\n]*,MN,)", "claim": r"\n(?=(?:RE|GO|IR|YK),)"}
-RECEIPT_BEGINS = {"insurer": r"^[^,\r\n]*,[^,\r\n]*,[^,\r\n]*,MN,", "claim": "^RE,"}
+OUTSIDE = {"insurer": "", "claim": "|(?:GO|IR|YK),"}  # what stands outside of any receipt and ends the one before
 IN_QUOTES = r',(?=[^"]*"(?:[^"]*"[^"]*")*[^"]*$)'  # a comma with an odd number of quote marks after it
 HEADERS = {"insurer": r"\n1,[^,\n]*,[^,\n]*,((?:IR|YK|RE|HO),[^\n]*)", "claim": r"\n((?:RE|HO),[^\n]*)"}  # as sent, not as corrected
 SHAPE = {  # (form, is DPC) → those records in alphabetical order; a DPC receipt may repeat header and payer (総括)
     ("insurer", False): "^(HO )?(IR RE|RE YK)$",
     ("insurer", True): "^(HO )*IR RE( RE)*$",
     ("claim", False): "^(HO )?RE$",
-    ("claim", True): "^(HO )*RE$",
+    ("claim", True): "^(HO )*RE( RE)*$",
 }
 LINE_COUNT = r"cast(octet_length(stretch) - octet_length(replace(stretch, '\n', '')) + 1 as int)"
 NUMBERED = """transform(stretches, (stretch, place) -> named_struct(
@@ -59,10 +58,11 @@ def receipts(pieces: "DataFrame", claim_kind: str, claim_form: str) -> "DataFram
     header = layouts.record(claim_kind, "RE", claim_form)
     payer = layouts.record(claim_kind, "HO", claim_form)
     birth_date = _field("RE", header.pos("birth_date"))
+    begin = receipt_begin(claim_form, claim_kind)
     return (
-        pieces.withColumn("stretches", f.split(f.decode("content", JAVA_CHARSET), BEGINS[claim_form]))
+        pieces.withColumn("stretches", f.split(f.decode("content", JAVA_CHARSET), rf"\n(?={begin}{OUTSIDE[claim_form]})"))
         .withColumn("line_sums", _running("lines_before", LINE_COUNT))
-        .withColumn("receipt_sums", _running("receipts_before", f"cast(stretch rlike r'{RECEIPT_BEGINS[claim_form]}' as int)"))
+        .withColumn("receipt_sums", _running("receipts_before", f"cast(stretch rlike r'^{begin}' as int)"))
         .withColumn("stretches", f.expr(NUMBERED))
         .drop("content", "line_sums", "receipt_sums")
         .select("*", f.inline("stretches"))

@@ -16,6 +16,8 @@ END_MARK = b"\x1a"
 PROVIDERS = {"IR": None, "YK": "pha", "UK": "den", "HM": "nur"}  # first record → kind; IR: by its 点数表
 FEE_TABLES = {"1": "med", "3": "den", "4": "pha", "6": "nur"}  # 点数表
 DPC_RECORDS = re.compile(r"^(?:[^,]*,[^,]*,[^,]*,)?(?:BU|SB|KK|GA|HH|GT|CD),", re.MULTILINE)
+FIELD = r"[^,\r\n]*,"
+OF_DETAIL = "[23]"  # 総括区分 of RE: a detail of the DPC receipt above it (receipt-formats §2.3)
 PREFIX = re.compile(r"^\d{1,2},\d{1,5},\d{1,3},(?=[A-Z]{2},)")
 NAMES = (  # (pattern of a file name, form, kind): receipt-formats.md §1.1 and §4.1
     *((re.compile(rf"^RECEIPT{letter}.*\.(UKE|CYO)$", re.IGNORECASE), "claim", kind)
@@ -63,6 +65,16 @@ def recognise(head: bytes) -> Kind:
     if month is None or len(month) != 6 or not 1 <= int(month[4:]) <= 12 or (form == "claim" and BROKEN in provider):
         raise NotAReceiptFileError(f"{fields[0]} without a readable 請求年月 (field {place + 1})")
     return Kind(form, kind, int(month))
+
+
+def receipt_begin(claim_form: str, claim_kind: str) -> str:
+    """Regular expression of how a receipt begins. In the claim form a detail of a DPC receipt has an RE of its own, but is no receipt."""
+    if claim_form == "insurer":
+        return f"{FIELD}{FIELD}{FIELD}MN,"
+    if claim_kind != "dpc":
+        return "RE,"
+    before = layouts.record("dpc", "RE", "claim").pos("summary_class") - 2
+    return rf"RE,(?!(?:{FIELD}){{{before}}}{OF_DETAIL}(?:[,\r\n]|$))"
 
 
 def named(file_name: str) -> tuple[str, str] | None:

@@ -32,6 +32,11 @@ PLAIN = [
     "太郎さん",
     "Ver0000100112233445566778899aabbccddeeff",
 ]
+HEADER = f"RE,1,1111,202405,見本　太郎,1,3550402{',' * 12}"  # 総括区分 follows
+DPC_WITH_DETAILS = "\n".join(
+    [f"{HEADER}1", f"HO,{INSURER},見本,９９,9,288", f"{HEADER}3", f"HO,{INSURER},見本,９９,2,88", "SI,90,1,190000001,,88,1",
+     f"{HEADER}2,", f"HO,{INSURER},見本,９９,7,200", "BU,090010xx02x0xx,20240504", "GT,202405,2,1,1,1,1,,200,93"]
+)  # fmt: skip
 FILES = {  # name → (content, line end)
     "example.csv": (receipts(same), "\r\n"),
     "copies.csv": (receipts(same, same, same) + "\x1a", "\n"),
@@ -54,6 +59,7 @@ FILES = {  # name → (content, line end)
     "claim_volume.uke": (claims(claim(1), go="GO,,,01"), "\r\n"),
     "claim_long.uke": (claims(claim(1), claim(2) + "," * 60), "\r\n"),
     "claim_quoted.uke": (claims(claim(1).replace("太郎さん", '"太郎,さん"')), "\r\n"),
+    "claim_dpc.uke": (claims(DPC_WITH_DETAILS, DPC_WITH_DETAILS.replace("RE,1,", "RE,2,")), "\r\n"),
     "claim_digit.uke": (claims(claim(1, insurer="06149901")), "\r\n"),
 }  # fmt: skip
 
@@ -255,3 +261,8 @@ def test_without_a_key_nothing_is_taken_in(taken: SimpleNamespace, tmp_path: Pat
     with pytest.raises(LakeError, match=f"no key of insurer {INSURER}; expected .* Run lake keys create --insurer {INSURER}.") as error:
         claim_line.run(taken.spark, keyless, taken.pending[:1])
     assert error.value.code == ExitCode.NOT_READY
+
+
+def test_details_of_a_dpc_receipt_are_no_receipts_of_their_own(taken: SimpleNamespace) -> None:
+    assert _kept(taken, "claim_dpc.uke") == {0: 2, 1: 9, 2: 9}
+    assert {r["claim_kind"] for r in taken.bronze if r["file"] == "claim_dpc.uke"} == {"dpc"}

@@ -10,14 +10,18 @@ from spark_jobs.bronze import piece
 from spark_jobs.landing.delivery import DeliveredFile
 
 EXAMPLE = (Path(__file__).parents[2] / "fixtures" / "insurer_form_example.csv").read_text(encoding="utf-8")
+DPC = (
+    "IR,1,13,1,9900013,,,202406,00,\nRE,1,1111,202405,,,,,,,,,,,,,,,1\nHO,06990014\nRE,1,1111,202405,,,,,,,,,,,,,,,2,\nBU,x\n"
+    "RE,1,1111,202405,,,,,,,,,,,,,,,3\nSY,x\n\x1aRE,2,1111,202405,,,,,,,,,,,,,,,0,\nGO,2,0,99\n"
+)  # a receipt with two details, and one without
 CLAIM = "IR,1,13,1,9900013,,,202406,00,\nRE,1,1112,202405\nHO,06990014\n\x1aRE,2,1112,202405\nSI,11\nGO,2,0,99\n"
 
 
-def _file(folder: Path, text: str, claim_form: str) -> DeliveredFile:
+def _file(folder: Path, text: str, claim_form: str, claim_kind: str = "med") -> DeliveredFile:
     path = folder / "file"
     path.write_bytes(text.replace("\n", "\r\n").encode("cp932"))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return DeliveredFile("06149900", digest, path.name, str(path), claim_form, "med", 202406, "keep")
+    return DeliveredFile("06149900", digest, path.name, str(path), claim_form, claim_kind, 202406, "keep")
 
 
 @pytest.mark.parametrize(("text", "form", "lines", "receipts"), [(EXAMPLE * 5 + "\x1a", "insurer", 70, 5), (CLAIM, "claim", 6, 2)])
@@ -35,6 +39,15 @@ def test_pieces_of_any_size_add_up(tmp_path: Path, text: str, form: str, lines: 
         assert p.receipts_before == before.count(b",MN," if form == "insurer" else b"RE,")
     if size == 1:
         assert len(pieces) >= receipts
+
+
+@pytest.mark.parametrize("size", [1, 7, 50, 100, 1000])
+def test_details_of_a_dpc_receipt_stay_with_it(tmp_path: Path, size: int) -> None:
+    file = _file(tmp_path, DPC, "claim", "dpc")
+    whole, receipts = Path(file.file_path).read_bytes(), [b"RE,1", b"RE,2"]
+    for p in piece.cut(file, piece_bytes=size)[0]:
+        assert p.offset in (0, whole.index(receipts[0]), whole.index(b"\x1a"), whole.index(receipts[1]))
+        assert p.receipts_before == sum(whole.index(start) < p.offset for start in receipts)
 
 
 @pytest.mark.parametrize(("end", "lines"), [("", 14), ("\n", 15), ("x", 15), ("\x1a", 14), ("\n\x1a", 15)])
