@@ -19,7 +19,7 @@ demo: setup ## invented consortium -> lake -> marts -> PostgreSQL -> report, by 
 	@$(LAKE) demo
 
 test: setup ## everything CI runs, two parts at a time; each tells when it has ended
-	@$(MAKE) -j2 --output-sync --no-print-directory test-tiny-lake test-jobs test-dags check
+	@$(MAKE) -j2 --output-sync --no-print-directory test-dags test-tiny-lake test-jobs check
 
 test-tiny-lake:
 	@$(PYTEST) -m "tiny_lake and not long"

@@ -18,8 +18,6 @@ ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT.parent / "shared" / "reference"
 # many plans on few rows: code for each of them would cost more than it saves
 os.environ["LAKE_SPARK"] = '["spark.sql.codegen.wholeStage=false"]'
-# a lake that lives for minutes: what Java's second compiler would gain comes too late
-SHORT_LIVED = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -96,9 +94,7 @@ def tiny_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return Path(ready)
     place = tmp_path_factory.mktemp("tiny")
     values = {"home": place / "home", "secrets": place / "secrets", "config": ROOT / "config", "event_log": place / "event_log"}
-    env = (
-        os.environ | {f"LAKE_{name.upper()}": str(value) for name, value in values.items()} | {"LAKE_DRIVER_MEMORY_GIB": "2"} | SHORT_LIVED
-    )
+    env = os.environ | {f"LAKE_{name.upper()}": str(value) for name, value in values.items()} | {"LAKE_DRIVER_MEMORY_GIB": "2"}
     done = subprocess.run([sys.executable, ROOT / "tests/end_to_end/tiny_lake.py", place], env=env, capture_output=True, text=True)
     (place / "said.txt").write_text(done.stdout + done.stderr)
     assert done.returncode == 0, done.stderr[-5000:]

@@ -33,7 +33,6 @@ def lake_home(tmp_path, monkeypatch, consortium) -> Path:
         "LAKE_DRIVER_MEMORY_GIB": "2",
         "LAKE_SHUFFLE_PARTITIONS": "1",
         "LAKE_SPARK": '["spark.sql.codegen.wholeStage=false"]',  # many plans on few rows, in processes that live for a minute
-        "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m",
     }.items():
         monkeypatch.setenv(name, str(value))
     monkeypatch.delenv("LAKE_BIN", raising=False)

@@ -83,9 +83,8 @@ def begin(place: Path) -> None:
 
 
 def end(place: Path) -> None:
-    """The lake found as the killed process left it: the last month, all again, the last month by force, marts, serving, report."""
+    """The lake found as the killed process left it: the last month, all again, the last month into silver by force, marts, serving, report."""
     from spark_jobs import build, ingest, session
-    from spark_jobs.bronze import claim_line
     from spark_jobs.landing import delivery
     from spark_jobs.publish import publication
     from spark_jobs.settings import Settings
@@ -104,7 +103,6 @@ def end(place: Path) -> None:
 
         files = [file for file in delivery.files(settings) if file.claim_month == int(LAST_CLAIM_MONTH)]
         spark = session.start(settings)
-        claim_line.run(spark, settings, files)
         batch.run(spark, settings, files)
         steps["last month by force"] = state(settings.warehouse)
 
