@@ -376,6 +376,7 @@ def _parameters(plan: Plan, late: int, not_arrived: int) -> dict[str, object]:
         "members_by_insurer": plan.counts,
         "biologic_use": plan.biologic_use,
         "first_service_month": plan.months[0],
+        "months": len(plan.months),
         "last_service_month": plan.months[-1],
         "action": {**asdict(plan.action), "month": plan.months[plan.action.month_no]},
         "corrected_per_receipt": CORRECTED_PER_RECEIPT,
