@@ -16,10 +16,11 @@ from rich.table import Table
 from spark_jobs.claim_format import encoding, layouts, privacy
 from spark_jobs.claim_format.japanese_calendar import western
 from spark_jobs.errors import ExitCode, LakeError
+from spark_jobs.landing.delivery import HEAD_BYTES
 from spark_jobs.masters import shipped
 
-HEAD_BYTES = 2**18
-PSEUDONYM, NOT_KEPT = "(仮名になる)", "(残らない)"
+PSEUDONYM, NOT_KEPT, NOT_READABLE = "(仮名になる)", "(残らない)", "(読めない)"
+ANYTHING, MODES = re.compile(".*"), {"N": re.compile(r"-?[\d.]+", re.ASCII), "A": re.compile(r"[ -~]+")}  # 数字, 英数
 DRUG_FIELDS = ("drug_code", "receipt_code")
 DAY = re.compile(r"day_(\d+)")
 OF_REVIEW = "2"  # データ識別: added by the review body
@@ -91,15 +92,18 @@ def _row(kind: encoding.Kind, text: str) -> list[str]:
         return [*prefix, "?", f"[red]no record of this kind of claim: {len(fields)} fields, not shown[/]"]
     if len(fields) > record.length or (size and len(fields) < record.length):
         return [*prefix, record.record_id, f"[red]{len(fields)} fields instead of {record.length}: not shown[/]"]
+    if '"' in text:  # a comma may stand inside: no field is surely where it seems
+        return [*prefix, record.record_id, "[red]a quote mark, which the format does not know: not shown[/]"]
     marks = privacy.marks(kind.claim_kind, kind.claim_form).get(record.record_id, {})
     parts, days = [], []
     for field, value in zip(record.fields[1:], fields[1:], strict=False):
         if not value.strip():
             continue
-        if day := DAY.fullmatch(field.name_en):
+        is_of_mode = MODES.get(field.mode, ANYTHING).fullmatch(value.strip())  # a comma in a name would put a part of it here
+        if (day := DAY.fullmatch(field.name_en)) and is_of_mode:
             days.append(f"{day[1]}日" + (f"×{value}" if value != "1" else ""))
             continue
-        shown = _shown(value, marks.get(field.pos, "keep"))
+        shown = _shown(value, marks.get(field.pos, "keep")) if is_of_mode else NOT_READABLE
         if field.name_en in DRUG_FIELDS and value in _drug_names():
             shown += f" {_drug_names()[value]}"
         parts.append(f"[dim]{field.name_ja}[/] {escape(shown)}")

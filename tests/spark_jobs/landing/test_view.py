@@ -41,6 +41,15 @@ def test_what_the_layout_can_not_read_is_not_shown(tmp_path: Path):
     assert not [secret for secret in SECRETS if secret in page]
 
 
+@pytest.mark.parametrize("name", ['"見本,花子"', '"MIHON,2"', "見本,花子", "MIHON,HANAKO", "１２,３４"])
+def test_a_comma_in_a_name_brings_no_name_to_light(tmp_path: Path, name: str):
+    text = f"IR,1,13,1,9900013,,見本クリニック,202406,00,\nRE,1,1112,202405,{name},2,19800402,,,,,,,M-0001\nGO,1,0,99\n"
+    page = shown(write(tmp_path / "RECEIPTC.UKE", text))
+    assert " RE " in page
+    assert not [part for part in name.strip('"').split(",") if part in page and part != "2"]
+    assert ("a quote mark" in page) == ('"' in name)
+
+
 def test_details_of_a_dpc_receipt_are_shown_with_it(tmp_path: Path):
     receipt = "RE,{n},1111,202405,見本　太郎,1,19550402" + "," * 12
     claims = "".join(receipt.format(n=n) + f"1\n{receipt.format(n=n)}2\nBU,090010xx02x0xx,20240504\n" for n in (1, 2))
