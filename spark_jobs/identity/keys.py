@@ -50,15 +50,35 @@ def versions(settings: Settings) -> dict[str, int]:
     return found
 
 
-def key_file(settings: Settings, insurer_number: str) -> Path:
-    """The newest key of an insurer; a clear error if it has none."""
-    version = versions(settings).get(insurer_number)
-    if version is None:
+def version(settings: Settings, insurer_number: str) -> int:
+    """The newest version of an insurer's key; a clear error if it has none."""
+    newest = versions(settings).get(insurer_number)
+    if newest is None:
         raise LakeError(
             f"{folder(settings)}", f"no key of insurer {insurer_number}", f"{insurer_number}.v{FIRST_VERSION}.key",
             f"Run lake keys create --insurer {insurer_number}.", ExitCode.NOT_READY,
         )  # fmt: skip
-    return folder(settings) / f"{insurer_number}.v{version}.key"
+    return newest
+
+
+def key_file(settings: Settings, insurer_number: str) -> Path:
+    """The newest key of an insurer; a clear error if it has none."""
+    return folder(settings) / f"{insurer_number}.v{version(settings, insurer_number)}.key"
+
+
+def chain(settings: Settings, insurer_number: str) -> tuple[bytes, ...]:
+    """All keys of an insurer, oldest first: the pseudonym of version n is HMAC(key n, pseudonym of version n - 1); none may be missing."""
+    newest = version(settings, insurer_number)
+    found = []
+    for number in range(FIRST_VERSION, newest + 1):
+        file = folder(settings) / f"{insurer_number}.v{number}.key"
+        if not file.exists():
+            raise LakeError(
+                str(folder(settings)), f"no {file.name} below {insurer_number}.v{newest}.key", "every version of the key since the first",
+                "Bring it back from the backup of the secrets; without it persons can't be linked.", ExitCode.NOT_READY,
+            )  # fmt: skip
+        found.append(file.read_bytes())
+    return tuple(found)
 
 
 def recipients(settings: Settings) -> dict[str, str]:

@@ -57,3 +57,23 @@ def test_a_missing_key_says_which_command_makes_it(own: Settings) -> None:
     assert str(error.value) == (
         f"{keys.folder(own)}: no key of insurer {INSURER}; expected {INSURER}.v1.key. Run lake keys create --insurer {INSURER}."
     )
+
+
+def test_the_chain_holds_every_version_oldest_first(own: Settings) -> None:
+    keys.create(own, INSURER)
+    first = keys.key_file(own, INSURER).read_bytes()
+    (keys.folder(own) / f"{INSURER}.v2.key").write_bytes(b"2" * 32)
+    assert keys.chain(own, INSURER) == (first, b"2" * 32)
+
+
+def test_a_gap_in_the_chain_is_an_error(own: Settings) -> None:
+    keys.create(own, INSURER)
+    (keys.folder(own) / f"{INSURER}.v3.key").write_bytes(b"3" * 32)
+    with pytest.raises(LakeError, match=f"no {INSURER}.v2.key"):
+        keys.chain(own, INSURER)
+
+
+def test_without_a_key_there_is_no_chain(own: Settings) -> None:
+    with pytest.raises(LakeError) as error:
+        keys.chain(own, INSURER)
+    assert error.value.code == ExitCode.NOT_READY
