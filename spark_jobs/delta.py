@@ -1,11 +1,15 @@
-"""Delta tables without Spark: all are created so, and the small ones that steer the lake (landing, masters, ops) are read and written so.
+"""Delta tables without Spark: all that spark_jobs declares are created, read and written so; marts are Spark's (dbt).
 
-A commit takes milliseconds and no Java starts, so that `lake deliver` and `lake masters load` answer at once and a lake where nothing is
-new never starts Spark. These tables have this one writer, facts (bronze, silver, marts) have Spark: docs/decisions/0005.
+Small tables are written in one call. Facts are written in two steps: whoever has rows writes Parquet parts (`write_parts`, in any process),
+and one process commits them (`add`): a table has one committer. A commit takes milliseconds and no Java: docs/decisions/0005, 0006.
 """
 
+import json
+import time
+import uuid
 from collections.abc import Collection, Mapping, Sequence
-from functools import reduce
+from dataclasses import dataclass
+from functools import cache, reduce
 from operator import and_
 from typing import Any
 
@@ -14,12 +18,15 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
 from deltalake.schema import PrimitiveType
+from deltalake.transaction import AddAction
 
 from spark_jobs import tables
 from spark_jobs.settings import Settings
 from spark_jobs.tables import Table
 
 DELTA_TYPES = {"int": "integer", "bigint": "long"}  # the others have one name in SQL and in Delta
+SKIPPING = ("file_sha256", "claim_month", "service_month")  # statistics of these only: a pseudonym in a log would outlive its row
+NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 MARK = "userMetadata"  # Spark's name for what a commit says of itself
 Where = Mapping[str, Collection[Any]]  # column → values; all must hold
 
@@ -39,7 +46,10 @@ def create_all(settings: Settings) -> None:
         path = settings.table_path(table.name)
         if not DeltaTable.is_deltatable(str(path)):
             path.mkdir(parents=True, exist_ok=True)
-            DeltaTable.create(path, schema(table), mode="ignore", partition_by=list(table.partition_by), description=table.comment)
+            DeltaTable.create(
+                path, schema(table), mode="ignore", partition_by=list(table.partition_by), description=table.comment,
+                configuration={"delta.dataSkippingStatsColumns": ",".join(_skipping(table))},
+            )  # fmt: skip
 
 
 def read(settings: Settings, table: Table, where: Where | None = None) -> pl.DataFrame:
@@ -50,6 +60,91 @@ def read(settings: Settings, table: Table, where: Where | None = None) -> pl.Dat
     return pl.scan_delta(path).filter(*(pl.col(name).is_in(list(values)) for name, values in (where or {}).items())).collect()
 
 
+def scan(settings: Settings, table: Table, where: Where | None = None) -> pl.LazyFrame:
+    """The rows of a table, to be read as far as needed."""
+    rows = pl.scan_delta(str(settings.table_path(table.name)))
+    return rows.filter(*(pl.col(name).is_in(list(values)) for name, values in (where or {}).items()))
+
+
+@cache
+def frame_schema(table: Table) -> dict[str, pl.DataType]:
+    """The table's columns as polars types."""
+    return dict(pl.DataFrame(arrow_schema(table).empty_table()).schema)
+
+
+def shaped(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """Exactly this table's columns, in order, of its types; null where the frame has none: the contract of what is written."""
+    wanted = frame_schema(table)
+    missing = [pl.lit(None, kind).alias(name) for name, kind in wanted.items() if name not in rows.columns]
+    return rows.with_columns(*missing).select(*wanted).cast(wanted)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A Parquet file below a table that no commit names yet."""
+
+    table: str
+    path: str  # relative to the table
+    partition: dict[str, str | None]
+    rows: int
+    size: int
+    stats: str
+    files: frozenset[str]  # delivered files that it holds rows of
+
+
+def write_parts(settings: Settings, table: Table, rows: pl.DataFrame) -> list[Part]:
+    """Write rows as Parquet below the table, one part per partition; readers see them when `add` commits them."""
+    rows = shaped(table, rows)
+    if not rows.height:
+        return []
+    found = []
+    for values, part in rows.partition_by(*table.partition_by, as_dict=True).items() if table.partition_by else [((), rows)]:
+        partition = dict(zip(table.partition_by, values, strict=True))
+        folder = "/".join(f"{name}={NULL_PARTITION if value is None else value}" for name, value in partition.items())
+        path = f"{folder}/{uuid.uuid4()}.parquet".lstrip("/")
+        place = settings.table_path(table.name) / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        stored = part.drop(table.partition_by)
+        stored.write_parquet(place, compression="zstd", compression_level=1, statistics=False)
+        found.append(Part(table.name, path, partition, part.height, place.stat().st_size, _statistics(table, stored), _files(stored)))
+    return found
+
+
+def read_part(settings: Settings, part: Part) -> pl.DataFrame:
+    """The rows of a part, its partition included."""
+    rows = pl.read_parquet(settings.table_path(part.table) / part.path, hive_partitioning=False)
+    return rows.with_columns(**{name: pl.lit(value, pl.String) for name, value in part.partition.items()})
+
+
+def add(settings: Settings, table: Table, parts: Sequence[Part]) -> None:
+    """Commit parts, all at once."""
+    if not parts:
+        return
+    now = int(time.time() * 1000)
+    actions = [AddAction(part.path, part.size, part.partition, now, True, part.stats) for part in parts]
+    held = DeltaTable(settings.table_path(table.name))
+    held.create_write_transaction(actions, "append", schema(table), partition_by=list(table.partition_by))
+
+
+def _statistics(table: Table, rows: pl.DataFrame) -> str:
+    bounds = rows.select(
+        *(pl.col(name).min().alias(f"min {name}") for name in _skipping(table)),
+        *(pl.col(name).max().alias(f"max {name}") for name in _skipping(table)),
+    ).row(0, named=True)
+    least = {name: bounds[f"min {name}"] for name in _skipping(table) if bounds[f"min {name}"] is not None}
+    most = {name: bounds[f"max {name}"] for name in _skipping(table) if bounds[f"max {name}"] is not None}
+    nulls = {name: rows[name].null_count() for name in _skipping(table)}
+    return json.dumps({"numRecords": rows.height, "minValues": least, "maxValues": most, "nullCount": nulls})
+
+
+def _files(rows: pl.DataFrame) -> frozenset[str]:
+    return frozenset(rows["file_sha256"].unique() if "file_sha256" in rows.columns else ())
+
+
+def _skipping(table: Table) -> list[str]:
+    return [name for name in table.column_names if name in SKIPPING and name not in table.partition_by]
+
+
 def is_empty(settings: Settings, table: Table, where: Where) -> bool:
     """Whether no row satisfies `where`; files whose statistics say so are not opened."""
     rows = DeltaTable(settings.table_path(table.name)).to_pyarrow_dataset()
@@ -58,13 +153,17 @@ def is_empty(settings: Settings, table: Table, where: Where) -> bool:
     return rows.head(1, columns=list(where), filter=wanted).num_rows == 0
 
 
-def append(settings: Settings, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def append(settings: Settings, table: Table, rows: pl.DataFrame | Sequence[Mapping[str, Any]]) -> None:
     """Add rows in one commit."""
     write_deltalake(settings.table_path(table.name), _arrow(table, rows), mode="append")
 
 
 def replace(
-    settings: Settings, table: Table, rows: pa.Table | Sequence[Mapping[str, Any]], where: Where | None = None, mark: str | None = None
+    settings: Settings,
+    table: Table,
+    rows: pa.Table | pl.DataFrame | Sequence[Mapping[str, Any]],
+    where: Where | None = None,
+    mark: str | None = None,
 ) -> None:
     """Put rows in place of those that `where` names (default: all) in one commit, which keeps `mark`. The new rows satisfy it too."""
     properties = CommitProperties(custom_metadata={MARK: mark}) if mark else None
@@ -72,6 +171,12 @@ def replace(
     write_deltalake(
         path, _arrow(table, rows), mode="overwrite", predicate=condition(where) if where else None, commit_properties=properties
     )
+
+
+def delete(settings: Settings, table: Table, where: Where) -> None:
+    """Take out the rows that `where` names, in one commit; none if there are none."""
+    if not is_empty(settings, table, where):
+        DeltaTable(settings.table_path(table.name)).delete(condition(where))
 
 
 def condition(where: Where) -> str:
@@ -89,8 +194,10 @@ def last_mark(settings: Settings, table: Table) -> str | None:
     return DeltaTable(settings.table_path(table.name)).history(1)[0].get(MARK)
 
 
-def _arrow(table: Table, rows: pa.Table | Sequence[Mapping[str, Any]]) -> pa.Table:
+def _arrow(table: Table, rows: pa.Table | pl.DataFrame | Sequence[Mapping[str, Any]]) -> pa.Table:
     wanted = arrow_schema(table)
+    if isinstance(rows, pl.DataFrame):
+        rows = shaped(table, rows).to_arrow()
     return rows.cast(wanted) if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=wanted)
 
 

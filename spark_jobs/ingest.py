@@ -5,20 +5,23 @@ Killed anywhere and run again, it goes on where it stopped and ends with the sam
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from spark_jobs import session
-from spark_jobs.bronze import claim_line
+import polars as pl
+
+from spark_jobs import convert, delta, session, tables
+from spark_jobs.bronze import finding as bronze_finding
+from spark_jobs.bronze import piece
+from spark_jobs.convert import Converted
+from spark_jobs.errors import ExitCode, LakeError
+from spark_jobs.identity import keys
 from spark_jobs.landing import delivery, finding
 from spark_jobs.landing.delivery import DeliveredFile, Event
-from spark_jobs.landing.finding import Finding
+from spark_jobs.landing.finding import PARTIAL, Finding
 from spark_jobs.progress import console
 from spark_jobs.settings import Settings
+from spark_jobs.silver import batch
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-BATCH_BYTES = 200 * 2**20  # one commit per table and batch
+BATCH_BYTES = 2**30  # one commit per table and batch
 BATCH_FILES = 2000
 
 
@@ -46,20 +49,16 @@ class IngestSummary:
 
 def run(settings: Settings, insurer_number: str | None = None, claim_month: int | None = None) -> IngestSummary:
     """Take in all pending files (of an insurer, of a claim month)."""
-    from spark_jobs.silver import batch as silver
-
     summary = IngestSummary()
-    if not (pending := delivery.pending(settings, insurer_number, claim_month)):
-        return summary
-    spark = session.start(settings)
+    pending = delivery.pending(settings, insurer_number, claim_month)
     total, done = sum(file.file_bytes for file in pending), 0
     for files in _batches(pending):
-        taken = [file for file in files if file.state == "bronze"]
+        if waiting := [file for file in files if file.state == "bronze"]:  # of a run that was killed
+            batch.run(settings, waiting)
+            delivery.record(settings, [Event(file, "silver") for file in waiting])
+            summary.files += len(waiting)
         if received := [file for file in files if file.state == "received"]:
-            taken += _to_bronze(spark, settings, received, summary)
-        silver.run(spark, settings, taken)
-        delivery.record(settings, [Event(file, "silver") for file in taken])
-        summary.files += len(taken)
+            _take_in(settings, received, summary)
         done += sum(file.file_bytes for file in files)
         if done < total:
             console.print(f"  {done / 2**20:,.0f} of {total / 2**20:,.0f} MB")
@@ -67,20 +66,62 @@ def run(settings: Settings, insurer_number: str | None = None, claim_month: int 
     return summary
 
 
-def _to_bronze(spark: "SparkSession", settings: Settings, files: list[DeliveredFile], summary: IngestSummary) -> list[DeliveredFile]:
-    """Write bronze and its events; returns the files that are there now."""
-    counts, lost = claim_line.run(spark, settings, files)
-    taken = [Event(count.file, "bronze", count.receipt_count, count.line_count, count.quarantine_count) for count in counts]
-    gone = [Event(error.file, "rejected", detail=f"{error.rule}: {error.found}") for error in lost]
-    found = [
-        Finding(error.file.insurer_number, error.file.file_sha256, error.rule, f"{error.file.file_path}: {error.found}") for error in lost
-    ]
-    finding.replace(settings, found, files, finding.LOST_RULES)
-    summary.receipts += sum(count.receipt_count for count in counts)
-    summary.lines += sum(count.line_count for count in counts)
-    summary.quarantined += sum(count.quarantine_count for count in counts)
+def _take_in(settings: Settings, files: list[DeliveredFile], summary: IngestSummary) -> None:
+    """Bronze and its events, then silver and its events, from one reading of the files."""
+    for number in {file.insurer_number for file in files}:
+        keys.key_file(settings, number)
+    bundles, lost = piece.bundles(files)
+    is_much = sum(file.file_bytes for file in files) >= settings.spark_from_mb * 2**20
+    spark = session.start(settings) if bundles and (is_much or settings.spark_master) else None
+    converted = [done for _, done in convert.run(settings, bundles, spark)]
+    present = [file for file in files if file not in {error.file for error in lost}]
+    counts = _counts(converted)
+    for table in (tables.CLAIM_LINE, tables.QUARANTINE_LINE):
+        delta.delete(settings, table, _of(present))
+        delta.add(settings, table, [part for done in converted for part in done.parts if part.table == table.name])
+    found = pl.concat([done.findings for done in converted if done.findings.height] or [pl.DataFrame(schema=PARTIAL)])
+    told = finding.added_up(found.filter(~pl.col("rule").is_in(["jy_target_missing", "points_identity"])))
+    finding.replace(settings, told, present, bronze_finding.WRITTEN_RULES)
+    gone = [Finding(e.file.insurer_number, e.file.file_sha256, e.rule, f"{e.file.file_path}: {e.found}") for e in lost]
+    finding.replace(settings, gone, files, finding.LOST_RULES)
+    events = [Event(file, "bronze", *counts[file.insurer_number, file.file_sha256]) for file in present]
+    events += [Event(error.file, "rejected", detail=f"{error.rule}: {error.found}") for error in lost]
+    taken = [file for file in delivery.record(settings, events) if file.state == "bronze"]
+    batch.write(settings, taken, converted)
+    delivery.record(settings, [Event(file, "silver") for file in taken])
+    summary.files += len(taken)
+    summary.receipts += sum(count[0] for count in counts.values())
+    summary.lines += sum(count[1] for count in counts.values())
+    summary.quarantined += sum(count[2] for count in counts.values())
     summary.rejected += len(lost)
-    return [file for file in delivery.record(settings, [*taken, *gone]) if file.state == "bronze"]
+
+
+def _counts(converted: list[Converted]) -> dict[tuple[str, str], tuple[int, int, int]]:
+    """(depositor, file) → receipts in bronze, lines, lines in quarantine. A line in neither would be a fault of the lake."""
+    counts = pl.concat([done.counts for done in converted if done.counts.height] or [pl.DataFrame(schema=COUNTS)])
+    files = counts.group_by("insurer_number", "file_sha256").agg(
+        pl.col("receipts").sum(), pl.col("lines").sum(), pl.col("quarantined").sum()
+    )
+    lines = files["lines"].sum()
+    written = sum(part.rows for done in converted for part in done.parts if part.table.startswith("bronze."))
+    if written != lines:
+        raise LakeError(
+            "ingest", f"{written} lines in bronze and quarantine", f"{lines} lines, as the files have",
+            "This is a fault of the lake: keep the files and report it. Nothing was committed.", ExitCode.FAILED,
+        )  # fmt: skip
+    return {(number, sha256): values for number, sha256, *values in files.iter_rows()}  # type: ignore[misc]
+
+
+COUNTS = {"insurer_number": pl.String, "file_sha256": pl.String, "lines": pl.Int64, "quarantined": pl.Int64, "receipts": pl.Int64}
+
+
+def _of(files: list[DeliveredFile]) -> delta.Where:
+    """Exactly these files; insurer and month first, so that other data files are not opened."""
+    return {
+        "insurer_number": {file.insurer_number for file in files},
+        "claim_month": {file.claim_month for file in files},
+        "file_sha256": {file.file_sha256 for file in files},
+    }
 
 
 def _batches(files: list[DeliveredFile]) -> Iterator[list[DeliveredFile]]:

@@ -141,7 +141,7 @@ def start(settings: Settings) -> "SparkSession":
             "spark.eventLog.dir": settings.event_log.resolve().as_uri(),
         }
     conf |= dict(option.split("=", 1) for option in settings.spark)
-    builder = SparkSession.builder.master(f"local[{cores}]").appName("lake")
+    builder = SparkSession.builder.master(settings.spark_master or f"local[{cores}]").appName("lake")
     for key, value in conf.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()

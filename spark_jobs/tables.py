@@ -49,6 +49,8 @@ def _columns(text: str) -> tuple[Column, ...]:
 FILE = "file_sha256 | string | ファイルのハッシュ値: SHA-256 of the delivered file, as received"
 DEPOSITOR = "insurer_number | string | 提出した保険者: depositor, who may see the file"
 
+RECEIPT = "receipt_seq | int | receipt in the file, 1-based"
+
 DELIVERY = Table(
     "landing.delivery",
     "受領の記録: one row per event of a delivered file; append-only, the latest event of a file is its state",
@@ -127,7 +129,7 @@ sealed_line | binary | the line as sent (bytes), sealed to the owner's public ke
 )
 
 CLAIM_ID = """
-claim_key | string | レセプトの鍵: hash of insurer, facility, kind, receipt type, service month, person, prescriber, admission date, ordinal
+claim_key | string | レセプトの鍵: receipt_key of silver.claim_copy; from the second equal receipt of a month on with its number
 insurer_number | string | 保険者番号: insurer of the claim, from HO; null = public payers only
 claim_month | int | 請求年月: claim month of the delivery, YYYYMM
 service_month | int | 診療年月: month of treatment, YYYYMM
@@ -168,6 +170,8 @@ is_public_payer_only | boolean | 公費単独: no medical insurance
 depositor_number | string | 提出した保険者: insurer that delivered the file
 {FILE}
 receipt_seq | int | receipt in the file, 1-based
+search_no | string | 検索番号 of the receipt (MN; claim month and 管理番号 where it is empty); null in the claim form
+reclaim_of_search_no | string | 検索番号 of the receipt that this one claims again (再請求)
 known_from_claim_month | int | first claim month at which this state was known
 known_to_claim_month | int | last claim month at which it was known; 999912 = still
 """),
@@ -194,8 +198,9 @@ person_id1 | string | ID1
 sex | string | 男女区分
 age | int | 年齢 at the end of the service month
 {FILE}
+{RECEIPT}
 """),
-    key=("claim_key", "line_no"),
+    key=("claim_key", "file_sha256", "line_no"),
     partition_by=("insurer_number",),
 )
 
@@ -211,8 +216,9 @@ outcome | string | 転帰区分
 is_main | boolean | 主傷病
 is_suspected | boolean | 疑い: modifier 8002, or an uncoded name that ends so
 {FILE}
+{RECEIPT}
 """),
-    key=("claim_key", "line_no"),
+    key=("claim_key", "file_sha256", "line_no"),
     partition_by=("insurer_number",),
 )
 
@@ -228,8 +234,58 @@ points_billed | decimal(18,0) | 請求点数
 points_decided | decimal(18,0) | 決定点数
 copay_amount_yen | decimal(18,0) | 負担金額, yen
 {FILE}
+{RECEIPT}
 """),
-    key=("claim_key", "payer_order"),
+    key=("claim_key", "file_sha256", "payer_order"),
+    partition_by=("insurer_number",),
+)
+
+CLAIM_PROCEDURE = Table(
+    "silver.claim_procedure",
+    "診療行為・調剤行為: one row per procedure or fee of a claim, corrections applied",
+    _columns(f"""{CLAIM_ID.strip()}
+line_no | int | physical line in the file, 1-based
+place_in_line | int | 1 but for 調剤, where a line (CZ, KI) holds several fees
+procedure_code | string | 診療行為コード・調剤行為コード: 9 digits
+quantity | int | 数量データ, where the code asks for one
+points | bigint | 点数 of the 剤 (on its last line only); null for what the DPC bundle pays
+times | int | 回数; null for 調剤
+setting | string | 入院・入院外: inpatient or outpatient
+treatment_class | string | 診療識別, carried forward; null for 調剤
+burden_class | string | 負担区分: who pays the line
+is_paid_by_insurer | boolean | the 負担区分 includes medical insurance
+is_bundled | boolean | 包括: given under the DPC bundle (CD), not paid apart
+first_date | date | first day; null where the form does not give it
+facility_code | string | 医療機関・薬局コード: 10 digits
+prescriber_facility_code | string | 処方医療機関: 10 digits; of 調剤 only
+person_id1 | string | ID1
+{FILE}
+{RECEIPT}
+"""),
+    key=("claim_key", "file_sha256", "line_no", "place_in_line"),
+    partition_by=("insurer_number",),
+)
+
+CLAIM_COPY = Table(
+    "silver.claim_copy",
+    "提出されたレセプト: one row per delivered receipt: a copy of a claim, its return (返戻) or its re-claim; which of them count is worked out from these",
+    _columns(f"""
+insurer_number | string | 保険者番号: insurer of the claim, from HO; null = public payers only
+depositor_number | string | 提出した保険者
+{FILE}
+{RECEIPT}
+claim_form | string | insurer or claim
+claim_kind | string | med, dpc, den, pha
+claim_month | int | 請求年月 of the delivery, YYYYMM
+service_month | int | 診療年月, YYYYMM
+event | string | claim, or return (返戻: データ識別 8)
+is_reclaim | boolean | 再請求: it takes the place of an earlier receipt
+receipt_key | string | hash of what the provider sent: insurer, facility, kind, receipt type, service month, person, prescriber, admission date
+content | string | what each payer was billed, as sent; tells equal receipts apart
+search_no | string | 検索番号 of the receipt
+refers_search_no | string | 検索番号 that it returns or claims again
+"""),
+    key=("depositor_number", "file_sha256", "receipt_seq"),
     partition_by=("insurer_number",),
 )
 
@@ -266,7 +322,7 @@ is_own_name | boolean | true = as the facility writes it (IR, YK); false = as a 
 valid_from_claim_month | int | first claim month under this name
 valid_to_claim_month | int | last claim month under this name; 999912 = still
 """),
-    key=("facility_code", "valid_from_claim_month"),
+    key=("facility_code", "valid_from_claim_month", "facility_name"),
 )
 
 SOURCE = """
@@ -444,4 +500,5 @@ detail | string | models built, tests passed
 
 ALL = tuple(value for value in list(globals().values()) if isinstance(value, Table))
 BY_NAME = {table.name: table for table in ALL}
-SILVER_OF_FILE = (CLAIM_DRUG, CLAIM_DIAGNOSIS, CLAIM_PAYER, CLAIM)  # claim last: its rows say that the others are there
+LINES_OF_CLAIM = (CLAIM_DRUG, CLAIM_PROCEDURE, CLAIM_DIAGNOSIS, CLAIM_PAYER)
+SILVER_OF_FILE = (CLAIM_COPY, *LINES_OF_CLAIM, CLAIM)  # claim last: its rows say that the others are there

@@ -1,29 +1,18 @@
 """bronze.claim_line: the lines of delivered files, as sent, with pseudonyms where names and numbers stood (claim_format/privacy.csv).
 
-A file's lines stand in bronze.claim_line or in bronze.quarantine_line, each exactly once; a run that finds otherwise fails.
+A file's lines stand in bronze.claim_line or in bronze.quarantine_line, each exactly once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
-from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as f
+import polars as pl
 
-from spark_jobs import delta, tables
-from spark_jobs.bronze import finding, piece, quarantine_line, receipt
+from spark_jobs.bronze.line import prefix_fields
+from spark_jobs.bronze.piece import Bundle
 from spark_jobs.claim_format import layouts, privacy
-from spark_jobs.claim_format.encoding import BROKEN
-from spark_jobs.claim_format.japanese_calendar import western_column
-from spark_jobs.errors import ExitCode, LakeError
-from spark_jobs.identity import keys, pseudonym
-from spark_jobs.landing import finding as landing_finding
-from spark_jobs.settings import Settings
-
-if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
-
-    from spark_jobs.landing.delivery import DeliveredFile
+from spark_jobs.claim_format.japanese_calendar import western_expr
+from spark_jobs.identity.pseudonym import pseudonyms
 
 PARTS: dict[str, dict[str, tuple[str, ...]]] = {  # what identifies, beside birth date and sex: record → mark → fields of the same line
     "HO": {"id1": ("insurer_number", "insured_symbol", "insured_number"), "workplace": ("insurer_number", "insured_symbol")},
@@ -37,178 +26,163 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {  # what identifies, beside birt
 }
 EMPTIED = ("drop", "free_text")
 WITH_BIRTH_AND_SEX = ("id1", "id2_kanji", "id2_kana")
+COMMAS = "," * 200
 
 
 @dataclass(frozen=True)
-class FileCount:
-    """What came of one file."""
+class Keys:
+    """The chain of keys of each insurer (identity.keys), and what tells their newest version."""
 
-    file: "DeliveredFile"
-    receipt_count: int
-    line_count: int
-    quarantine_count: int
+    chains: dict[str, Sequence[bytes]]
 
-
-def run(spark: "SparkSession", settings: Settings, files: list["DeliveredFile"]) -> tuple[list[FileCount], list[piece.LostFileError]]:
-    """Write lines and findings of exactly these files; repeating it changes nothing. Files gone or changed are left out and returned."""
-    for number in {file.insurer_number for file in files}:
-        keys.key_file(settings, number)
-    pieces: dict[tuple[str, str], list[piece.Piece]] = {}
-    totals: dict[DeliveredFile, int] = {}
-    lost: list[piece.LostFileError] = []
-    for file in files:
-        try:
-            parts, totals[file] = piece.cut(file)
-        except piece.LostFileError as error:
-            lost.append(error)
-        else:
-            pieces.setdefault((file.claim_kind, file.claim_form), []).extend(parts)
-    if not totals:
-        return [], lost
-    overwrite(settings, tables.CLAIM_LINE, totals, lines(spark, settings, pieces))
-    kept = written(spark, tables.CLAIM_LINE, totals)
-    short = {file for file, total in totals.items() if kept.get(file, (0, 0))[0] != total}
-    if short:
-        hashes = {file.file_sha256 for file in short}
-        unread = {kind: [part for part in parts if part.file_sha256 in hashes] for kind, parts in pieces.items()}
-        rows = quarantine_line.lines(spark, settings, {kind: parts for kind, parts in unread.items() if parts})
-        overwrite(settings, tables.QUARANTINE_LINE, short, rows)
-    out = written(spark, tables.QUARANTINE_LINE, short)
-    for file, total in totals.items():
-        if kept.get(file, (0, 0))[0] + out.get(file, (0, 0))[0] != total:
-            raise LakeError(
-                file.file_path, f"{kept.get(file)} lines and receipts in bronze, {out.get(file)} in quarantine", f"{total} lines together",
-                "This is a fault of the lake: keep the file and report it.", ExitCode.FAILED,
-            )  # fmt: skip
-    found = finding.all_of(spark, totals, delta.condition(of_files(totals)), has_quarantine=bool(short))
-    landing_finding.replace(settings, found, totals, finding.WRITTEN_RULES)
-    return [FileCount(file, kept.get(file, (0, 0))[1], total, out.get(file, (0, 0))[0]) for file, total in totals.items()], lost
+    def version(self, insurer_number: str) -> int:
+        return len(self.chains[insurer_number])
 
 
-def lines(spark: "SparkSession", settings: Settings, pieces: dict[tuple[str, str], list[piece.Piece]]) -> "DataFrame":
-    """The readable lines of these pieces, by (kind, form)."""
-    pads, known = pseudonym.pads(spark, settings), sorted(keys.versions(settings))
-    return reduce(
-        lambda left, right: left.unionByName(right),
-        (
-            sound_lines(receipt.receipts(piece.read(spark, parts), kind, form), kind, form, pads, known)
-            for (kind, form), parts in pieces.items()
-        ),
+def replaced(lines: pl.DataFrame, receipts: pl.DataFrame, bundle: Bundle, keys: Keys) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
+    """(lines that no rule keeps out, by record type, sensitive fields replaced; people of these receipts, in the clear).
+
+    The people are for their insurer's sealed vault; they are never written or shown otherwise.
+    """
+    form, kind = bundle.claim_form, bundle.claim_kind
+    kept = lines.filter(pl.col("rule").is_null())
+    if form == "claim":
+        kept = _padded(kept, kind)
+    persons = receipts.select("rid", "sex", "birth_date", "owner")
+    found: dict[str, pl.DataFrame] = {}
+    clear: dict[str, pl.DataFrame] = {}
+    for (record_id,), of_record in kept.partition_by("record_type", as_dict=True, maintain_order=True).items():
+        marks = privacy.marks(kind, form).get(record_id)
+        found[record_id] = _substituted(of_record, record_id, marks, bundle, persons, keys, clear) if marks else of_record
+    return found, _people(clear, persons)
+
+
+def table(groups: dict[str, pl.DataFrame], receipts: pl.DataFrame, bundle: Bundle, keys: Keys) -> pl.DataFrame:
+    """Rows of bronze.claim_line."""
+    files = pl.DataFrame(
+        {
+            "file_no": range(len(bundle.pieces)),
+            "insurer_number": [p.file.insurer_number for p in bundle.pieces],
+            "file_sha256": [p.file.file_sha256 for p in bundle.pieces],
+            "claim_month": [p.file.claim_month for p in bundle.pieces],
+        },
+        schema_overrides={"file_no": pl.UInt32},
+    )
+    versions = {number: keys.version(number) for number in keys.chains}
+    owners = receipts.select("rid", key_version=pl.col("owner").replace_strict(versions, default=None, return_dtype=pl.Int32))
+    lines = pl.concat(
+        [group.select("file_no", "rid", "line_no", "receipt_seq", "record_type", "line") for group in groups.values()] or [_NO_LINES]
+    )
+    return (
+        lines.join(files, on="file_no", how="left", maintain_order="left")
+        .join(owners, on="rid", how="left", maintain_order="left")
+        .with_columns(claim_form=pl.lit(bundle.claim_form), claim_kind=pl.lit(bundle.claim_kind))
     )
 
 
-def sound_lines(receipts: "DataFrame", claim_kind: str, claim_form: str, pads: "DataFrame", known: list[str]) -> "DataFrame":
-    """Lines of the receipts that no rule keeps out, sensitive fields replaced."""
-    owner = f.when(f.col("ho_number").isin(known), f.col("ho_number")).otherwise(f.col("insurer_number"))
-    prefix = receipt.prefix_fields(claim_form)
-    is_sound = ~receipt.is_blank(f.col("line"))
-    if claim_form == "claim":  # outside of receipts each line stands for itself
-        stands = f.col("line").rlike(receipt.sound_line(claim_kind, claim_form)) & ~f.col("line").contains(BROKEN)
-        is_sound &= (f.col("receipt_seq") > 0) | stands
-    else:
-        is_sound &= f.col("receipt_seq") > 0
-    exploded = (
-        receipts.join(f.broadcast(pads), owner == f.col("key_insurer"), "left")  # inner would make Spark read each header twice
-        .withColumn("lines", f.when(f.col("rule").isNull(), f.col("lines")))
-        .select("*", f.posexplode("lines").alias("place", "line"))
-        .where(is_sound)
-        .withColumn("record_type", f.substring_index(f.substring_index("line", ",", prefix + 1), ",", -1))
-        .withColumn("line", _padded(claim_kind) if claim_form == "claim" else f.col("line"))
-    )
-    return tables.CLAIM_LINE.shaped(
-        exploded.withColumns(
-            {
-                "claim_form": f.lit(claim_form),
-                "claim_kind": f.lit(claim_kind),
-                "line_no": f.col("first_line") + f.col("place"),
-                "line": replaced(claim_kind, claim_form),
-            }
-        )
-    )
-
-
-def replaced(claim_kind: str, claim_form: str) -> "Column":
-    """The line without what privacy.csv does not keep; pseudonyms from the pads and the birth date and sex of the receipt."""
-    same: dict[tuple, list[str]] = {}  # records whose marks are equal share one expression
-    for record_id, marks in privacy.marks(claim_kind, claim_form).items():
-        empties = all(mark in EMPTIED for mark in marks.values())
-        same.setdefault(tuple(sorted(marks)) if empties else (record_id,), []).append(record_id)
-    cases = f.when(f.lit(False), None)
-    for record_ids in same.values():
-        record = layouts.record(claim_kind, record_ids[0], claim_form)
-        marks = privacy.marks(claim_kind, claim_form)[record.record_id]
-        values = {pos: _value(record, mark, claim_form) for pos, mark in marks.items()}
-        cases = cases.when(f.col("record_type").isin(record_ids), _substitute(f.col("line"), values, receipt.prefix_fields(claim_form)))
-    return cases.otherwise(f.col("line"))
-
-
-def _substitute(line: "Column", values: dict[int, "Column | None"], prefix: int) -> "Column":
-    """The line with other values at 1-based positions; None empties the field."""
-    pattern, replacement, done = "^", [], 0
-    for order, pos in enumerate(sorted(values)):
-        index = pos - 1 + prefix
-        pattern += f"(?<k{order}>{',' if done else ''}(?:[^,]*+,){{{index - done}}})[^,]*+"
-        value = values[pos]
-        replacement += [f.lit(f"${{k{order}}}"), *([value] if value is not None else [])]
-        done = index + 1
-    return f.regexp_replace(line, f.lit(pattern), f.concat(*replacement))
-
-
-def _value(record: layouts.Record, mark: str, claim_form: str) -> "Column | None":
-    """What is stored in place of a field of `line`."""
-    if mark in EMPTIED:
-        return None
-    cells = f.split("line", ",", record.length + receipt.prefix_fields(claim_form) + 1)
-
-    def cell(name: str) -> "Column":
-        return f.coalesce(f.try_element_at(cells, f.lit(record.pos(name) + receipt.prefix_fields(claim_form))), f.lit(""))
-
-    if mark == "suspicion":
-        return f.when(f.endswith(cell("disease_name"), f.lit("疑い")), "疑い").otherwise("")
-    birth_date = f.coalesce(western_column(cell("birth_date")), f.lit("")) if mark == "birth_month" else f.col("birth_date")
-    if mark == "birth_month":
-        return f.left(birth_date, f.lit(6))
-    names = PARTS[record.record_id][mark]
-    more = (birth_date, f.col("sex")) if mark in WITH_BIRTH_AND_SEX else ()
-    return f.when(f.trim(cell(names[-1])) == "", "").otherwise(pseudonym.hmac(*map(cell, names), *more))
-
-
-def _padded(claim_kind: str) -> "Column":
-    """A line of the claim form with the trailing fields that its sender left out."""
-    counts = f.create_map(*(f.lit(part) for r in layouts.records(claim_kind, "claim").values() for part in (r.record_id, r.length - 1)))
-    commas = f.octet_length("line") - f.octet_length(f.replace(f.col("line"), f.lit(","), f.lit("")))
-    return f.concat("line", f.repeat(f.lit(","), f.try_element_at(counts, f.col("record_type")) - commas))
-
-
-def overwrite(settings: Settings, table: tables.Table, files: Iterable["DeliveredFile"], rows: "DataFrame") -> None:
-    """Replace what the table holds of these files, and only that, in one commit; it holds nothing unless an earlier run was killed."""
-    where = of_files(files)
-    if delta.is_empty(settings, table, where):
-        rows.writeTo(table.name).append()
-    else:
-        rows.writeTo(table.name).overwrite(f.expr(delta.condition(where)))
-
-
-def written(spark: "SparkSession", table: tables.Table, files: Iterable["DeliveredFile"]) -> dict["DeliveredFile", tuple[int, int]]:
-    """(lines, receipts) that the table holds of each of these files."""
-    by_key = {(file.insurer_number, file.file_sha256): file for file in files}
-    if not by_key:
-        return {}
-    rows = (
-        spark.table(table.name)
-        .where(delta.condition(of_files(by_key.values())))
-        .groupBy("insurer_number", "file_sha256")
-        .agg(f.count("*").alias("lines"), f.countDistinct(f.when(f.col("receipt_seq") > 0, f.col("receipt_seq"))).alias("receipts"))
-        .collect()
-    )
-    return {file: (row.lines, row.receipts) for row in rows if (file := by_key.get((row.insurer_number, row.file_sha256)))}
-
-
-def of_files(files: Iterable["DeliveredFile"]) -> delta.Where:
-    """Exactly these files; insurer and month first, so that other Delta files are not opened."""
-    files = list(files)
-    return {
-        "insurer_number": {file.insurer_number for file in files},
-        "claim_month": {file.claim_month for file in files},
-        "file_sha256": {file.file_sha256 for file in files},
+_NO_LINES = pl.DataFrame(
+    schema={
+        "file_no": pl.UInt32,
+        "rid": pl.UInt32,
+        "line_no": pl.UInt32,
+        "receipt_seq": pl.UInt32,
+        "record_type": pl.String,
+        "line": pl.String,
     }
+)
+
+
+def _padded(lines: pl.DataFrame, kind: str) -> pl.DataFrame:
+    """Lines of the claim form with the trailing fields that their sender left out."""
+    commas = {name: record.length - 1 for name, record in layouts.records(kind, "claim").items()}
+    wanted = pl.col("record_type").replace_strict(commas, default=0, return_dtype=pl.Int64)
+    missing = wanted - pl.col("line").str.count_matches(",", literal=True)
+    return lines.with_columns(line=pl.concat_str("line", pl.repeat(COMMAS, pl.len()).str.slice(0, missing)))
+
+
+def _substituted(
+    lines: pl.DataFrame, record_id: str, marks: dict[int, str], bundle: Bundle, persons: pl.DataFrame, keys: Keys,
+    clear: dict[str, pl.DataFrame],
+) -> pl.DataFrame:  # fmt: skip
+    """The lines of one record with what may be stored at the marked positions."""
+    form, kind = bundle.claim_form, bundle.claim_kind
+    record, prefix = layouts.record(kind, record_id, form), prefix_fields(form)
+    if all(mark in EMPTIED for mark in marks.values()):
+        # most lines hold nothing to be emptied: only the others are taken apart
+        patterns = (f"^(?:[^,]*,){{{prefix + pos - 1}}}[^,]" for pos in marks)
+        holds = pl.any_horizontal(*(pl.col("line").str.contains(pattern) for pattern in patterns))
+        flags = lines.select(holds=holds)["holds"]
+        if not flags.any():
+            return lines
+        rest, lines = lines.filter(~flags), lines.filter(flags)
+        done = _joined(lines, max(marks) + prefix, {pos + prefix: pl.lit("") for pos in marks})
+        return pl.concat([rest, done])
+    last = max(marks) + prefix
+    place = {field.name_en: field.pos + prefix for field in record.fields}
+    rows = _split(lines, last).join(persons, on="rid", how="left", maintain_order="left")
+
+    def column(name: str) -> pl.Series:
+        return rows[str(place[name])] if place[name] <= last else pl.Series([""] * rows.height)
+
+    values: dict[int, pl.Expr | pl.Series] = {}
+    for pos, mark in marks.items():
+        if mark in EMPTIED:
+            values[pos + prefix] = pl.lit("")
+        elif mark == "suspicion":
+            is_suspected = pl.col(str(place["disease_name"])).str.ends_with("疑い")
+            values[pos + prefix] = pl.when(is_suspected).then(pl.lit("疑い")).otherwise(pl.lit(""))
+        elif mark == "birth_month":
+            values[pos + prefix] = western_expr(pl.col(str(place["birth_date"]))).str.slice(0, 6).fill_null("")
+        else:
+            names = PARTS[record_id][mark]
+            more = (rows["birth_date"], rows["sex"]) if mark in WITH_BIRTH_AND_SEX else ()
+            made = pseudonyms(keys.chains, rows["owner"], *(column(name) for name in names), *more)
+            values[pos + prefix] = pl.when(column(names[-1]).str.strip_chars(" \u3000") == "").then(pl.lit("")).otherwise(made)
+    if record_id in ("RE", "HO", "SN"):
+        clear[record_id] = _clear(rows, record_id, place, values, last)
+    return _joined(lines, last, values, rows)
+
+
+def _split(lines: pl.DataFrame, last: int) -> pl.DataFrame:
+    """The lines with their fields up to `last` (prefix included) as columns "1", "2", …, and "rest"."""
+    parts = pl.col("line").str.splitn(",", last + 1).struct.rename_fields([*map(str, range(1, last + 1)), "rest"])
+    return lines.with_columns(parts=parts).unnest("parts")
+
+
+def _joined(lines: pl.DataFrame, last: int, values: dict[int, "pl.Expr | pl.Series"], rows: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The lines with other values at places counted from 1, the prefix included."""
+    rows = _split(lines, last) if rows is None else rows
+    rows = rows.with_columns(**{f"value_{place}": value for place, value in values.items()})
+    fields = [pl.col(f"value_{place}" if place in values else str(place)) for place in range(1, last + 1)]
+    line = pl.concat_str(*fields, "rest", separator=",", ignore_nulls=True)
+    return rows.select(*(name for name in lines.columns if name != "line"), line=line).select(lines.columns)
+
+
+def _clear(
+    rows: pl.DataFrame, record_id: str, place: dict[str, int], values: dict[int, "pl.Expr | pl.Series"], last: int
+) -> pl.DataFrame:  # fmt: skip
+    names = {
+        "RE": ("patient_name", "patient_name_kana"),
+        "HO": ("insurer_number", "insured_symbol", "insured_number"),
+        "SN": ("branch_no",),
+    }[record_id]
+    known = [pl.col(str(place[name])).alias(name) for name in names if place[name] <= last]
+    made = {"person_id1": values[place["insured_number"]], "workplace_id": values[place["insured_symbol"]]} if record_id == "HO" else {}
+    return rows.select("rid", *known, **made)
+
+
+def _people(clear: dict[str, pl.DataFrame], persons: pl.DataFrame) -> pl.DataFrame:
+    """Insured persons of the receipts, in the clear, one row each: insurer_number, person_id1, workplace_id, insured_symbol, insured_number,
+    branch_no, patient_name, patient_name_kana, birth_date, sex, owner."""
+    wanted = (
+        "insurer_number", "person_id1", "workplace_id", "insured_symbol", "insured_number", "branch_no", "patient_name", "patient_name_kana",
+        "birth_date", "sex", "owner",
+    )  # fmt: skip
+    if "HO" not in clear:
+        return pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
+    people = clear["HO"].filter(pl.col("person_id1") != "").join(persons, on="rid", how="left")
+    for record_id in ("RE", "SN"):
+        if record_id in clear:
+            people = people.join(clear[record_id].unique("rid", keep="first", maintain_order=True), on="rid", how="left")
+    missing = [pl.lit("").alias(name) for name in wanted if name not in people.columns]
+    return people.with_columns(*missing).with_columns(pl.col("insurer_number").str.strip_chars(" ")).select(wanted).unique("person_id1")

@@ -1,158 +1,111 @@
-"""What bronze finds on delivered files: one finding per file and rule, with count and first place.
+"""What bronze finds on delivered files, as partial counts per bundle (`landing.finding.PARTIAL`); `landing.finding.added_up` makes findings.
 
 Quarantined lines by rule; payers with a wrong check digit; claims of another insurer; totals of GO that its receipts do not add up to.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from functools import reduce
-from itertools import groupby
-from typing import TYPE_CHECKING
+import polars as pl
 
-from pyspark.sql import functions as f
-
-from spark_jobs import tables
-from spark_jobs.bronze import receipt
+from spark_jobs.bronze.line import insurer_number
 from spark_jobs.claim_format import layouts
+from spark_jobs.claim_format.cell import cells
 from spark_jobs.claim_format.codes import check_digit
-from spark_jobs.landing.finding import Finding
-
-if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
-
-    from spark_jobs.landing.delivery import DeliveredFile
+from spark_jobs.landing.finding import PARTIAL
 
 LINE_RULES = (
-    "bad_byte", "bad_prefix", "unknown_record", "field_count", "receipt_of_bad_line", "cut_receipt", "receipt_shape", "outside_receipt",
-    "blank_line",
+    "bad_byte", "bad_prefix", "unknown_record", "field_count", "field_mode", "receipt_of_bad_line", "cut_receipt", "receipt_shape",
+    "outside_receipt", "blank_line", "erased",
 )  # fmt: skip
 WRITTEN_RULES = (*LINE_RULES, "insurer_mismatch", "check_digit", "go_total")
-FILE = ["insurer_number", "file_sha256"]
 PAYERS = {"HO": "insurer_number", "KO": "public_payer_number"}
 LAST_VOLUME, ONLY_VOLUME = "99", "00"  # マルチボリューム識別情報 of GO, of IR and YK
+FILE = ["file_sha256", "insurer_number"]
 
 
-def quarantined(quarantine: "DataFrame") -> Iterator[Finding]:
-    """One finding per rule and file from lines of bronze.quarantine_line."""
-    first = f.min_by(f.struct("line_no", "receipt_seq", "detail"), "line_no").alias("first")
-    rows = quarantine.groupBy(*FILE, "rule").agg(f.count("*").alias("lines"), f.countDistinct("receipt_seq").alias("receipts"), first)
-    for row in rows.orderBy(*FILE, "rule").collect():
-        detail = f"; the first: {row.first.detail}" if row.first.detail else ""
-        found = f"{_count(row.lines, 'line')} of {_count(row.receipts, 'receipt')} kept out{detail}"
-        yield Finding(
-            row.insurer_number, row.file_sha256, row.rule, found, row.first.line_no, row.first.receipt_seq or None, severity="stop"
-        )
+def quarantined(quarantine: pl.DataFrame) -> pl.DataFrame:
+    """Lines of bronze.quarantine_line by file and rule; `what` = the detail of the first."""
+    return _partial(
+        quarantine.sort("line_no")
+        .group_by(*FILE, "rule", maintain_order=True)
+        .agg(count=pl.len(), receipts=pl.col("receipt_seq").n_unique(), what=pl.col("detail").first(), line_no=pl.col("line_no").first(),
+             receipt_seq=pl.col("receipt_seq").first())
+    )  # fmt: skip
 
 
-def payers(lines: "DataFrame", kinds: set[tuple[str, str]]) -> Iterator[Finding]:
-    """Claims of another insurer than the depositor, and numbers with a wrong check digit; the distinct numbers of a file are few."""
-    numbered = reduce(
-        lambda left, right: left.unionByName(right),
-        (
-            _of_kind(lines, kind, form)
-            .where(f.col("record_type") == record_id)
-            .select(
-                *FILE, "record_type", "line_no", "receipt_seq", receipt.insurer_number(_cell(kind, form, record_id, name)).alias("number")
-            )
-            for kind, form in sorted(kinds)
-            for record_id, name in PAYERS.items()
-        ),
-    )
-    rows = (
-        numbered.groupBy(*FILE, "record_type", "number")
-        .agg(f.countDistinct("receipt_seq").alias("receipts"), f.min(f.struct("line_no", "receipt_seq")).alias("first"))
-        .orderBy(*FILE, "first")
-        .collect()
-    )
-    for (insurer, sha256), group in groupby(rows, key=lambda row: (row.insurer_number, row.file_sha256)):
-        found = list(group)
-        other = [row for row in found if row.record_type == "HO" and row.number != insurer]
-        wrong = [row for row in found if not _is_valid(row.number)]
-        if other:
-            told = f"{_count(sum(row.receipts for row in other), 'receipt')} of {_names(row.number for row in other)}"
-            yield _first_place(Finding(insurer, sha256, "insurer_mismatch", told, expected=f"HO {insurer}"), other)
-        if wrong:
-            told = f"{_count(sum(row.receipts for row in wrong), 'receipt')} with {_names(row.number for row in wrong)}"
-            yield _first_place(Finding(insurer, sha256, "check_digit", told), wrong)
+def payers(groups: dict[str, pl.DataFrame], files: pl.DataFrame, kind: str, form: str) -> pl.DataFrame:
+    """Receipts by payer number, where the number has a wrong check digit (rule check_digit) or is another insurer's (insurer_mismatch)."""
+    found = []
+    for record_id, name in PAYERS.items():
+        if record_id not in groups or record_id not in layouts.records(kind, form):
+            continue
+        lines = cells(groups[record_id], kind, form, record_id, (name,)).join(files, on="file_no")
+        numbers = (
+            lines.with_columns(number=insurer_number(pl.col(name).fill_null("")))
+            .sort("line_no")
+            .group_by(*FILE, "number", maintain_order=True)
+            .agg(count=pl.len(), receipts=pl.col("rid").n_unique(), line_no=pl.col("line_no").first(), receipt_seq=pl.col("receipt_seq").first())
+        )  # fmt: skip
+        wrong = [number for number in numbers["number"].unique() if not _is_valid(number)]
+        told = numbers.with_columns(what="number")
+        found.append(_partial(told.filter(pl.col("number").is_in(wrong)).with_columns(rule=pl.lit("check_digit"))))
+        if record_id == "HO":
+            found.append(_partial(told.filter(pl.col("number") != pl.col("insurer_number")).with_columns(rule=pl.lit("insurer_mismatch"))))
+    return pl.concat(found) if found else pl.DataFrame(schema=PARTIAL)
 
 
-def totals(lines: "DataFrame", kinds: set[tuple[str, str]]) -> Iterator[Finding]:
-    """GO against its receipts (receipt-formats §2.2): 総件数 counts each payer, 総合計点数 adds HO, or the first KO where there is no HO.
+def totals(groups: dict[str, pl.DataFrame], files: pl.DataFrame, kind: str) -> pl.DataFrame:
+    """Claim form: what GO says of a file (rule go_said) and what its receipts add up to (go_sum), receipts in `count`, points in `receipts`.
 
+    §2.2: 総件数 counts each payer, 総合計点数 adds HO, or the first KO where there is no HO; of a DPC receipt the first header only.
     A file that is one of several volumes is left alone, as is a GO of zeros (claims were moved after the eligibility check).
     """
-    for kind in sorted(kind for kind, form in kinds if form == "claim"):
-        provider = "YK" if kind == "pha" else "IR"
-        of_kind = _of_kind(lines, kind, "claim")
-        record = f.col("record_type")
-
-        def points(record_id: str, kind: str = kind) -> "Column":
-            return f.coalesce(_cell(kind, "claim", record_id, "total_points").try_cast("bigint"), f.lit(0))
-
-        per_receipt = (
-            of_kind.where("receipt_seq > 0 and record_type in ('HO', 'KO')")
-            .groupBy(*FILE, "receipt_seq")
-            .agg(
-                f.count("*").alias("payers"),
-                f.max(f.when(record == "HO", points("HO"))).alias("of_insurer"),
-                f.min_by(points("KO"), f.when(record == "KO", f.col("line_no"))).alias("of_first_public_payer"),
-            )
+    found = []
+    own = [
+        cells(groups[record_id], kind, "claim", record_id, ("total_points",))
+        .filter(pl.col("receipt_seq") > 0)
+        .select("rid", "file_no", "line_no", points=pl.col("total_points").cast(pl.Int64, strict=False), is_insurer=pl.lit(record_id == "HO"))
+        for record_id in PAYERS
+        if record_id in groups
+    ]  # fmt: skip
+    if own:
+        payers_ = pl.concat(own)
+        if kind == "dpc" and "RE" in groups:
+            second = groups["RE"].group_by("rid").agg(second=pl.col("line_no").sort().slice(1, 1).first().fill_null(2**32 - 1))
+            payers_ = payers_.join(second, on="rid").filter(pl.col("line_no") < pl.col("second"))
+        per_receipt = payers_.sort("line_no").group_by("rid", "file_no", maintain_order=True).agg(
+            payers=pl.len(), of_insurer=pl.col("points").filter("is_insurer").max(), of_public=pl.col("points").filter(~pl.col("is_insurer")).first()
+        )  # fmt: skip
+        sums = per_receipt.group_by("file_no").agg(
+            count=pl.col("payers").sum(), receipts=pl.coalesce(pl.col("of_insurer"), pl.col("of_public")).sum()
         )
-        added = per_receipt.groupBy(*FILE).agg(
-            f.sum("payers").alias("count"), f.sum(f.coalesce("of_insurer", "of_first_public_payer")).alias("points")
-        )
-        said = (
-            of_kind.where(record.isin("GO", provider))
-            .groupBy(*FILE)
-            .agg(
-                f.max(f.when(record == "GO", _cell(kind, "claim", "GO", "volume_no"))).alias("go_volume"),
-                f.max(f.when(record == provider, _cell(kind, "claim", provider, "volume_no"))).alias("volume"),
-                f.max(f.when(record == "GO", _cell(kind, "claim", "GO", "total_receipts").try_cast("bigint"))).alias("said_count"),
-                f.max(f.when(record == "GO", _cell(kind, "claim", "GO", "total_points").try_cast("bigint"))).alias("said_points"),
-                f.max(f.when(record == "GO", f.col("line_no"))).alias("line_no"),
-            )
-            .where((f.col("go_volume") == LAST_VOLUME) & (f.col("volume") == ONLY_VOLUME))
-            .where("said_count <> 0 or said_points <> 0")
-        )
-        differing = said.join(added, FILE, "left").where("not (said_count <=> count and said_points <=> points)")
-        for row in differing.orderBy(*FILE).collect():
-            expected = f"{row['count'] or 0} receipts by payer, {row.points or 0} points, as its receipts add up"
-            found = f"GO says {row.said_count} and {row.said_points}"
-            yield Finding(row.insurer_number, row.file_sha256, "go_total", found, row.line_no, expected=expected)
+        found.append(_partial(sums.join(files, on="file_no").with_columns(rule=pl.lit("go_sum"), what=pl.lit(""))))
+    if "GO" in groups:
+        volumes = pl.concat(
+            [groups[name].select("file_no", volume=_field(kind, name, "volume_no")) for name in ("IR", "YK", "UK", "HM") if name in groups]
+            or [pl.DataFrame(schema={"file_no": pl.UInt32, "volume": pl.String})]
+        ).unique("file_no", keep="first")
+        said = groups["GO"].select(
+            "file_no", "line_no", go_volume=_field(kind, "GO", "volume_no"),
+            count=_field(kind, "GO", "total_receipts").cast(pl.Int64, strict=False),
+            receipts=_field(kind, "GO", "total_points").cast(pl.Int64, strict=False),
+        ).join(volumes, on="file_no", how="left")  # fmt: skip
+        said = said.filter((pl.col("go_volume") == LAST_VOLUME) & (pl.col("volume") == ONLY_VOLUME))
+        said = said.filter((pl.col("count").fill_null(-1) != 0) | (pl.col("receipts").fill_null(-1) != 0))
+        found.append(_partial(said.join(files, on="file_no").with_columns(rule=pl.lit("go_said"), what=pl.lit(""))))
+    return pl.concat(found) if found else pl.DataFrame(schema=PARTIAL)
 
 
-def all_of(spark: "SparkSession", files: Iterable["DeliveredFile"], condition: str, has_quarantine: bool) -> list[Finding]:
-    """Everything that bronze finds on these files, which `condition` selects."""
-    lines = spark.table(tables.CLAIM_LINE.name).where(condition)
-    kinds = {(file.claim_kind, file.claim_form) for file in files}
-    found = list(quarantined(spark.table(tables.QUARANTINE_LINE.name).where(condition))) if has_quarantine else []
-    stopped = {(finding.insurer_number, finding.file_sha256, finding.rule) for finding in found}
-    more = [*payers(lines, kinds), *totals(lines, kinds)]
-    return found + [finding for finding in more if (finding.insurer_number, finding.file_sha256, finding.rule) not in stopped]
+def _field(kind: str, record_id: str, name: str) -> pl.Expr:
+    records = layouts.records(kind, "claim")
+    if record_id not in records:
+        return pl.lit(None, pl.String)
+    place = records[record_id].pos(name)
+    return pl.col("line").str.splitn(",", place + 1).struct[place - 1].str.strip_chars(" ")
 
 
-def _of_kind(lines: "DataFrame", claim_kind: str, claim_form: str) -> "DataFrame":
-    return lines.where((f.col("claim_kind") == claim_kind) & (f.col("claim_form") == claim_form))
-
-
-def _cell(claim_kind: str, claim_form: str, record_id: str, name: str) -> "Column":
-    place = layouts.record(claim_kind, record_id, claim_form).pos(name) + receipt.prefix_fields(claim_form)
-    return f.try_element_at(f.split("line", ",", place + 1), f.lit(place))
+def _partial(rows: pl.DataFrame) -> pl.DataFrame:
+    missing = [pl.lit(None, kind).alias(name) for name, kind in PARTIAL.items() if name not in rows.columns]
+    return rows.with_columns(*missing).select(*PARTIAL).cast(PARTIAL)  # type: ignore[arg-type]
 
 
 def _is_valid(number: str) -> bool:
     return number.isascii() and number.isdigit() and len(number) in (6, 8) and check_digit(number[:-1]) == int(number[-1])
-
-
-def _first_place(finding: Finding, rows: list) -> Finding:
-    return replace(finding, line_no=rows[0].first.line_no, receipt_seq=rows[0].first.receipt_seq)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _names(numbers: Iterable[str]) -> str:
-    """Up to three payer numbers; what is no number is not quoted."""
-    named = sorted({number if number.isascii() and number.isdigit() else "(no number)" for number in numbers})
-    return ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")

@@ -2,7 +2,9 @@
 
 # 負担区分 that include medical insurance (別表21)
 INSURER_PAYS = ["1", "2", "3", "E", "G", "4", "M", "N", "O", "P", "Q", "V", "W", "X", "Y", "9"]
+J038 = ("140057810", "140057910", "140058010", *(f"140058{n}10" for n in range(1, 7)))  # 人工腎臓: its fee covers the drugs of dialysis
 SUSPECTED_MODIFIER = "8002"  # 修飾語 の疑い
+RECUPERATION_WARD = "07"  # 病棟区分 療養: its admission fee covers the drugs
 MAIN_OF_DPC = "11"  # 傷病名区分: 主傷病名 (記録条件仕様 DPC用, 別表23)
 BENEFICIARY_CLASS = {  # last digit of レセプト種別 (別表5)
     **dict.fromkeys("12", "本人"),

@@ -3,10 +3,7 @@
 The length decides: 5 or 7 digits are 和暦, 6 or 8 Western.
 """
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pyspark.sql import Column
+import polars as pl
 
 ERA_BASE = {"1": 1867, "2": 1911, "3": 1925, "4": 1988, "5": 2018}  # 明治 大正 昭和 平成 令和: Western year = base + year of the era
 
@@ -22,12 +19,23 @@ def western(text: str) -> str | None:
     return None
 
 
-def western_column(text: "Column") -> "Column":
-    """The same as an expression on a string column; null for anything else."""
-    from pyspark.sql import functions as f
-
-    base = f.create_map(*(f.lit(part) for pair in ERA_BASE.items() for part in pair))
-    year = f.try_element_at(base, text.substr(1, 1)) + f.try_to_number(text.substr(2, 2), f.lit("99")).cast("int")
-    return f.when(text.rlike(r"^(\d{6}|\d{8})$"), text).when(
-        text.rlike(r"^[1-5](\d{4}|\d{6})$"), f.concat(year.cast("string"), text.substr(4, 4))
+def western_expr(text: pl.Expr) -> pl.Expr:
+    """The same as an expression; null for anything else."""
+    base = text.str.slice(0, 1).replace_strict(ERA_BASE, default=None, return_dtype=pl.Int32)
+    year = base + text.str.slice(1, 2).cast(pl.Int32, strict=False)
+    return (
+        pl.when(text.str.contains(r"^(?:[0-9]{6}|[0-9]{8})$"))
+        .then(text)
+        .when(text.str.contains(r"^[1-5](?:[0-9]{4}|[0-9]{6})$"))
+        .then(pl.concat_str(year.cast(pl.String), text.str.slice(3)))
     )
+
+
+def to_date(text: pl.Expr) -> pl.Expr:
+    """年月日 → date; what is no date becomes null, never an error."""
+    return western_expr(text).str.to_date("%Y%m%d", strict=False)
+
+
+def to_month(text: pl.Expr) -> pl.Expr:
+    """年月 (or 年月日) → int YYYYMM."""
+    return western_expr(text).str.slice(0, 6).cast(pl.Int32, strict=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 LAYOUT_FILE = Path(__file__).with_name("record_layouts.csv")
 KINDS = ("med", "dpc", "pha")  # 医科, DPC, 調剤: kinds of claims with a layout, so those that the lake reads
+SILVER_KINDS = ("med", "dpc", "pha")  # those with drugs that silver reads
 INSURER_PREFIX = ("data_id", "row_no", "branch_no")  # データ識別, 行番号, 枝番号
 
 

@@ -44,6 +44,13 @@ RULES = {
     "bad_prefix": Rule("stop", "データ識別, 行番号, 枝番号 do not stand before the record", "3 numbers and a record identifier", MEND),
     "unknown_record": Rule("stop", "a record identifier that this form and kind do not have", "a record of record_layouts.csv", MEND),
     "field_count": Rule("stop", "too many or too few fields", "the count of the record's layout", MEND),
+    "field_mode": Rule(
+        "stop",
+        "a field of the claim form that is not of its mode: a comma in a name may have shifted the fields",
+        "digits where the layout has N, single-byte letters where it has A",
+        MEND,
+    ),
+    "erased": Rule("stop", "lines of a person who had them erased", "nothing of this person", "Nothing; the lines are not kept."),
     "receipt_of_bad_line": Rule(
         "stop", "a line of a receipt that holds an unreadable one", "a readable receipt", "See the finding of the bad line."
     ),

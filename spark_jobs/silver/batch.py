@@ -1,73 +1,205 @@
-"""Bronze → silver for the files of one batch: read once, corrected, then written table by table, `silver.claim` last.
+"""Silver of a batch of files: parts of all tables committed, `silver.claim` last; what the batch changes among earlier claims changed too.
 
-Every table is replaced for exactly these files, so that a run that was killed is repeated with the same result.
+Every table is replaced for exactly these files, so that a run that was killed is repeated with the same result. Which copies of a claim count
+is worked out anew for the claims that the batch touches (`claim_copy.resolve`), before and after; the difference is applied.
 """
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as f
+import polars as pl
+from deltalake import DeltaTable
 
-from spark_jobs import delta
-from spark_jobs.landing.finding import Finding
+from spark_jobs import convert, delta, tables
+from spark_jobs.convert import Converted
+from spark_jobs.delta import Part
+from spark_jobs.landing import finding as landing_finding
 from spark_jobs.settings import Settings
-from spark_jobs.silver import claim, claim_diagnosis, claim_drug, claim_payer, duplicate, facility, final_line, finding, person, receipt
-from spark_jobs.tables import CLAIM, CLAIM_DIAGNOSIS, CLAIM_DRUG, CLAIM_PAYER, FACILITY, PERSON, Table
+from spark_jobs.silver import claim_copy, facility, finding, person
+from spark_jobs.silver.claim import STILL
+from spark_jobs.silver.claim_copy import COPY, KNOWN, NEVER
+from spark_jobs.tables import CLAIM, CLAIM_COPY, FACILITY, LINES_OF_CLAIM, PERSON, Table
 
 if TYPE_CHECKING:
     from spark_jobs.landing.delivery import DeliveredFile
 
 
-def run(spark: SparkSession, settings: Settings, files: "Sequence[DeliveredFile]") -> None:
-    """Write all silver tables for these files."""
-    if files:
-        finding.write(settings, _write_claims(spark, settings, files), files)
+def run(settings: Settings, files: "Sequence[DeliveredFile]") -> None:
+    """Silver of these files from their lines in bronze."""
+    kinds: dict[tuple[str, str], list[DeliveredFile]] = {}
+    for file in files:
+        kinds.setdefault((file.claim_kind, file.claim_form), []).append(file)
+    write(settings, files, [convert.from_bronze(settings, group) for group in kinds.values()])
 
 
-def _write_claims(spark: SparkSession, settings: Settings, files: "Sequence[DeliveredFile]") -> list[Finding]:
-    """The tables of claims, persons and facilities; returns what was found."""
-    numbered = final_line.number(spark, files)
-    lines = final_line.read(spark, files, numbered)
-    forms = {x.claim_form for x in files}
-    corrected = final_line.correct(lines).persist() if "insurer" in forms else None
-    ordered = final_line.order(lines.where("receipt_seq > 0"), corrected)
-    providers = final_line.providers(lines) if "claim" in forms else None
-    claims = claim.identify(claim.read(receipt.nest(ordered, numbered), providers)).persist()
-    first = claims.where("is_first")
-
-    month, insurer = f.col("service_month"), f.col("insurer_number")
-    (seen,) = claims.agg(f.min(month).alias("first"), f.max(month).alias("last"), f.collect_set(insurer).alias("insurers")).collect()
-    insurers = sorted(seen.insurers)
-    of_insurers = f"(insurer_number is null or {delta.condition({'insurer_number': insurers})})"  # claims of public payers only have none
-    scope = f"service_month between {seen.first or 0} and {seen.last or 0} and {of_insurers}"
-    held = duplicate.of_lake(spark, first, scope, [x.file_sha256 for x in files])
-    if held is not None:
-        duplicate.remove(spark, held.where("not is_beaten"), scope)
-        first = first.join(held.where("is_beaten"), "claim_key", "left_anti")
-
-    replaced: delta.Where = {"claim_month": {x.claim_month for x in files}, "file_sha256": {x.file_sha256 for x in files}}
-    _replace(settings, CLAIM_DRUG, claim_drug.read(first), replaced)
-    _replace(settings, CLAIM_DIAGNOSIS, claim_diagnosis.read(first), replaced)
-    _replace(settings, CLAIM_PAYER, claim_payer.read(first), replaced)
-    if insurers:
-        _replace(settings, PERSON, person.read(spark, first, insurers), {"insurer_number": insurers})
-    _replace(settings, FACILITY, facility.read(spark, first), {})
-    _replace(settings, CLAIM, CLAIM.shaped(first), replaced)
-
-    found = list(finding.points(claims))
-    if corrected is not None:
-        found += finding.missing_targets(corrected, numbered)
-    for frame in (claims, corrected, held):
-        if frame is not None:
-            frame.unpersist()
-    return found
+def write(settings: Settings, files: "Sequence[DeliveredFile]", converted: Sequence[Converted]) -> None:
+    """Commit what was converted of these files, and what follows from it for others."""
+    copies = _concat([done.copies for done in converted], CLAIM_COPY)
+    now, changed = _changes(settings, copies, files)
+    parts = [part for done in converted for part in done.parts if part.table.startswith("silver.")]
+    _replace(settings, CLAIM_COPY, delta.write_parts(settings, CLAIM_COPY, copies), files)
+    for table in LINES_OF_CLAIM:
+        _replace(settings, table, _counting(settings, table, parts, now), files)
+    claims = _counting(settings, CLAIM, parts, now)
+    _apply(settings, changed, now)
+    _persons(settings, [done.persons for done in converted if done.persons.height])
+    _facilities(settings, [done.facilities for done in converted if done.facilities.height])
+    _replace(settings, CLAIM, claims, files)
+    found = pl.concat([done.findings for done in converted if done.findings.height] or [pl.DataFrame(schema=landing_finding.PARTIAL)])
+    found = found.filter(pl.col("rule").is_in(finding.RULES))
+    landing_finding.replace(settings, landing_finding.added_up(found), files, finding.RULES)
 
 
-def _replace(settings: Settings, table: Table, rows: DataFrame, where: delta.Where) -> None:
-    """What `where` names is replaced; where there is nothing yet, appended, which costs half."""
-    writer = rows.hint("rebalance", *table.partition_by).writeTo(table.name)
-    if delta.is_empty(settings, table, where):
-        writer.append()
-    else:
-        writer.overwrite(f.expr(delta.condition(where)))
+def withdraw(settings: Settings, files: "Sequence[DeliveredFile]") -> None:
+    """Take these files out of silver; claims that they kept from counting count again."""
+    now, changed = _changes(settings, delta.shaped(CLAIM_COPY, pl.DataFrame()), files)
+    _apply(settings, changed, now)
+    for table in (CLAIM, *LINES_OF_CLAIM, CLAIM_COPY):
+        delta.delete(settings, table, _of(files, table))
+
+
+def _concat(found: list[pl.DataFrame], table: Table) -> pl.DataFrame:
+    return pl.concat([frame for frame in found if frame.height] or [delta.shaped(table, pl.DataFrame())])
+
+
+def _of(files: "Sequence[DeliveredFile]", table: Table) -> delta.Where:
+    """Exactly these files; the month first, so that other data files are not opened."""
+    return {"claim_month": {x.claim_month for x in files}, "file_sha256": {x.file_sha256 for x in files}} | (
+        {"depositor_number": {x.insurer_number for x in files}} if "depositor_number" in table.column_names else {}
+    )
+
+
+def _replace(settings: Settings, table: Table, parts: list[Part], files: "Sequence[DeliveredFile]") -> None:
+    """Commit the parts; where a killed run left rows of these files, take them out first."""
+    delta.delete(settings, table, _of(files, table))
+    delta.add(settings, table, parts)
+
+
+def _changes(settings: Settings, copies: pl.DataFrame, files: "Sequence[DeliveredFile]") -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(all copies concerned, resolved with these files in; copies of other files whose resolution these files change, with the one before)."""
+    gone = _of(files, CLAIM_COPY)
+    held = delta.scan(settings, CLAIM_COPY)
+    is_of_files = pl.all_horizontal(*(pl.col(name).is_in(list(values)) for name, values in gone.items()))
+    removed = held.filter(is_of_files).collect()
+    seeds = pl.concat([copies, removed])
+    months, insurers = seeds["service_month"].unique(), seeds["insurer_number"].unique()
+    in_scope = pl.col("service_month").is_in(months.implode()) & (
+        pl.col("insurer_number").is_in(insurers.implode()) | pl.col("insurer_number").is_null()
+    )
+    others = claim_copy.related(held.filter(in_scope & ~is_of_files), seeds) if seeds.height else removed
+    now = claim_copy.resolve(pl.concat([others, copies]))
+    if not others.height:
+        return now, now.clear()
+    before = claim_copy.resolve(others)
+    both = now.join(before.select(*COPY, *(pl.col(name).alias(f"{name}_before") for name in KNOWN)), on=COPY)
+    is_changed = (pl.col("claim_key") != pl.col("claim_key_before")) | (
+        pl.col("known_to_claim_month") != pl.col("known_to_claim_month_before")
+    )
+    return now, both.filter((pl.col("event") == "claim") & is_changed)
+
+
+def _counting(settings: Settings, table: Table, parts: list[Part], now: pl.DataFrame) -> list[Part]:
+    """The parts of a table, those written again that hold what does not count as it was written: another key, another time, or never."""
+    off = now.filter(
+        (pl.col("event") == "claim") & ((pl.col("claim_key") != pl.col("receipt_key")) | (pl.col("known_to_claim_month") != STILL))
+    ).select("file_sha256", "receipt_seq", *(pl.col(name).alias(f"{name}_now") for name in KNOWN))
+    own = [part for part in parts if part.table == table.name]
+    if not off.height:
+        return own
+    files, kept = set(off["file_sha256"]), []
+    for part in own:
+        if files.isdisjoint(part.files):
+            kept.append(part)
+            continue
+        kept += delta.write_parts(settings, table, _as_known(delta.read_part(settings, part), off))
+    return kept
+
+
+def _as_known(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Rows of one table as the resolution says: keys and months put right, what never counts left out."""
+    rows = rows.join(known, on=["file_sha256", "receipt_seq"], how="left", maintain_order="left")
+    rows = rows.filter(pl.col("known_to_claim_month_now").fill_null(STILL) != NEVER)
+    names = [name for name in KNOWN if name in rows.columns]
+    return rows.with_columns(pl.coalesce(f"{name}_now", name).alias(name) for name in names)
+
+
+def _apply(settings: Settings, changed: pl.DataFrame, now: pl.DataFrame) -> None:
+    """Change claims of earlier files: a new last month is set; what begins or ends to count, or changes its key, is taken out and, if it
+    counts, read again from bronze."""
+    if not changed.height:
+        return
+    counted = pl.col("known_to_claim_month") != NEVER
+    counted_before = pl.col("known_to_claim_month_before") != NEVER
+    is_same = counted & counted_before & (pl.col("claim_key") == pl.col("claim_key_before"))
+    _set_last_month(settings, changed.filter(is_same))
+    others = changed.filter(~is_same)
+    if not others.height:
+        return
+    new = _read_again(settings, others.filter(counted), now)
+    where = {
+        "claim_month": set(others["claim_month"]),
+        "file_sha256": set(others["file_sha256"]),
+        "receipt_seq": set(others["receipt_seq"]),
+        "claim_key": {*others["claim_key"], *others["claim_key_before"]},
+    }
+    for table in (*LINES_OF_CLAIM, CLAIM):
+        rows = new.get(table, delta.shaped(table, pl.DataFrame()))
+        if rows.height or not delta.is_empty(settings, table, where):
+            delta.replace(settings, table, rows, where)
+
+
+def _set_last_month(settings: Settings, claims: pl.DataFrame) -> None:
+    if not claims.height:
+        return
+    source = claims.select("claim_key", "file_sha256", "known_to_claim_month")
+    scope = delta.condition({"claim_month": set(claims["claim_month"]), "file_sha256": set(claims["file_sha256"])})
+    scope = " and ".join(f"held.{part}" for part in scope.split(" and "))
+    held = DeltaTable(settings.table_path(CLAIM.name))
+    held.merge(
+        source.to_arrow(), f"held.claim_key = new.claim_key and held.file_sha256 = new.file_sha256 and {scope}", "new", "held"
+    ).when_matched_update({"known_to_claim_month": "new.known_to_claim_month"}).execute()
+
+
+def _read_again(settings: Settings, claims: pl.DataFrame, now: pl.DataFrame) -> dict[Table, pl.DataFrame]:
+    """Rows of these claims from their lines in bronze."""
+    from spark_jobs.landing import delivery
+
+    if not claims.height:
+        return {}
+    shas = set(claims["file_sha256"])
+    kinds: dict[tuple[str, str], list[DeliveredFile]] = {}
+    for file in delivery.files(settings):
+        if file.file_sha256 in shas:
+            kinds.setdefault((file.claim_kind, file.claim_form), []).append(file)
+    known = now.filter(pl.col("event") == "claim").select("file_sha256", "receipt_seq", *(pl.col(x).alias(f"{x}_now") for x in KNOWN))
+    found: dict[Table, list[pl.DataFrame]] = {}
+    for files in kinds.values():
+        for part in convert.from_bronze(settings, files, claims.select(COPY)).parts:
+            table = tables.BY_NAME[part.table]
+            rows = delta.read_part(settings, part)
+            found.setdefault(table, []).append(_as_known(rows, known))
+            (settings.table_path(part.table) / part.path).unlink()
+    return {table: pl.concat(rows) for table, rows in found.items()}
+
+
+def _persons(settings: Settings, views: list[pl.DataFrame]) -> None:
+    """Persons of the insurers concerned, known ones and those of the batch: a month touches nearly every data file of an insurer anyway."""
+    if not views:
+        return
+    seen = pl.concat(views)
+    of_insurers = {"insurer_number": set(seen["insurer_number"])}
+    known = delta.scan(settings, PERSON, of_insurers).select(seen.columns).collect()
+    merged = person.merge(pl.concat([known, seen.cast(dict(known.schema))])).select(known.columns)  # type: ignore[arg-type]
+    if not merged.sort(person.KEY).equals(known.sort(person.KEY)):
+        delta.replace(settings, PERSON, merged, of_insurers)
+
+
+def _facilities(settings: Settings, names: list[pl.DataFrame]) -> None:
+    if not names:
+        return
+    seen = pl.concat(names).select(facility.COLUMNS)
+    known = delta.read(settings, FACILITY)
+    names_known = known.select(facility.COLUMNS)
+    rows = delta.shaped(FACILITY, facility.read(pl.concat([names_known, seen.cast(dict(names_known.schema))])))  # type: ignore[arg-type]
+    if not rows.sort(pl.all()).equals(known.sort(pl.all())):
+        delta.replace(settings, FACILITY, rows)

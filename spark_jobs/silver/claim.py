@@ -1,160 +1,196 @@
-"""silver.claim: one row per claim, as billed and as decided.
+"""silver.claim: one row per claim and state of knowledge, as billed and as decided.
 
-The key of a claim comes from what the provider sent, so that the claim form and the insurer form of one claim have the same key.
+What says which claim a receipt is comes from what the provider sent, so that the claim form and the insurer form of one claim agree.
 """
 
-from itertools import chain
+import hashlib
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as f
+import polars as pl
 
 from spark_jobs.claim_format.codes import BENEFICIARY_CLASS
-from spark_jobs.silver import claim_payer
-from spark_jobs.silver.cell import cell
-from spark_jobs.silver.japanese_date import to_date, to_month
-from spark_jobs.silver.receipt import field, lines_of
+from spark_jobs.claim_format.data_id import BEFORE_RECLAIM, RETURNED
+from spark_jobs.claim_format.japanese_calendar import to_date, to_month
+from spark_jobs.silver.fields import cells
+from spark_jobs.silver.item import number
 
 STILL = 999912  # until further notice
 PUBLIC_ONLY = "2"  # second digit of レセプト種別 (別表5)
 SEPARATOR = "\u001f"
-USED_LATER = ("SY", "SB", "IY", "CD", "CZ")
+OF_CLAIM = [  # what the tables of lines repeat from the claim
+    "rid", "claim_key", "insurer_number", "claim_month", "service_month", "claim_kind", "setting", "facility_code",
+    "prescriber_facility_code", "person_id1", "sex", "age", "has_dialysis", "ward_class", "file_sha256", "receipt_seq",
+]  # fmt: skip
+PROVIDERS = ("IR", "YK", "HM", "UK")
 
 
-def read(receipts: DataFrame, providers: DataFrame | None) -> DataFrame:
-    """Receipts with the columns of `silver.claim` but the key; `billed_key` and `content`, of the lines as sent, say which it is."""
-    if providers is None:
-        receipts = receipts.withColumn("file_provider", f.lit(None).cast("array<string>"))
-    else:
-        receipts = receipts.join(f.broadcast(providers), "file_no", "left")
+def read(
+    groups: dict[str, pl.DataFrame], receipts: pl.DataFrame, corrected: pl.DataFrame, payers: pl.DataFrame, totals: pl.DataFrame,
+    providers: pl.DataFrame, kind: str, form: str,
+) -> pl.DataFrame:  # fmt: skip
+    """One row per receipt with the columns of `silver.claim`, those of `silver.claim_copy`, and what other tables take from it.
 
-    def first(record_id: str, state: str) -> Column:
-        return f.get(lines_of(record_id, state), f.lit(0))
-
-    def decided(record_id: str) -> Column:
-        return f.coalesce(first(record_id, "is_decided"), first(record_id, "is_sent"))
-
-    def billed(record_id: str) -> Column:
-        return f.coalesce(first(record_id, "is_sent"), first(record_id, "is_decided"))
-
-    headers = receipts.withColumns(
-        {
-            **{record_id.lower(): decided(record_id) for record_id in ("RE", "HO", "MF", "SN")},
-            **{f"billed_{record_id.lower()}": billed(record_id) for record_id in ("RE", "HO")},
-            "confirmed_sn": f.get(f.filter("lines", lambda x: (x.record_type == "SN") & ~x.is_sent & ~x.is_decided), f.lit(0)),
-            "mn": f.get(f.filter("lines", lambda x: x.record_type == "MN"), f.lit(0)),
-            "provider": f.coalesce(decided("IR")["cells"], decided("YK")["cells"], f.col("file_provider")),
-            "payers": claim_payer.payers(),
-        }
-    )
-    return headers.withColumns(_from_headers()).withColumns(_from_columns())
-
-
-def _provider(name: str) -> Column:
-    """A field of IR (医科) or YK (調剤)."""
-    cells, kind = f.col("provider"), f.col("claim_kind")
-    return f.coalesce(cell(cells, kind, "IR", name), cell(cells, kind, "YK", name))
-
-
-def _from_headers() -> dict[str, Column]:
-    re, ho, billed_re, billed_ho = f.col("re"), f.col("ho"), f.col("billed_re"), f.col("billed_ho")
-    payer = f.get("payers", f.lit(0))
-    prescriber = (field(re, "RE", f"prescriber_{name}") for name in ("prefecture", "fee_table", "institution_code"))
-    billed_prescriber = (field(billed_re, "RE", f"prescriber_{name}") for name in ("prefecture", "fee_table", "institution_code"))
-    return {
-        "insurer_number": field(ho, "HO", "insurer_number"),
-        "service_month": to_month(field(re, "RE", "treatment_month")),
-        "receipt_type": field(re, "RE", "receipt_type"),
-        "facility_code": f.concat(*(_provider(name) for name in ("prefecture", "fee_table", "institution_code"))),
-        "prescriber_facility_code": f.concat(*prescriber),
-        "person_id1": field(ho, "HO", "insured_number"),
-        "person_id2_kana": field(re, "RE", "patient_name_kana"),
-        "person_id2_kanji": field(re, "RE", "patient_name"),
-        "workplace_id": field(ho, "HO", "insured_symbol"),
-        "branch_no": f.coalesce(field(f.col("sn"), "SN", "branch_no"), field(f.col("confirmed_sn"), "SN", "branch_no")),
-        "sex": field(re, "RE", "sex"),
-        "birth_month": to_month(field(re, "RE", "birth_date")),
-        "benefit_rate": field(re, "RE", "benefit_rate").try_cast("int"),
-        "special_notes": field(re, "RE", "special_notes"),
-        "copay_amount_yen": field(ho, "HO", "copay_amount").try_cast("decimal(18,0)"),
-        "copay_class": field(re, "RE", "copay_class"),
-        "copay_info_class": field(f.col("mf"), "MF", "copay_info_class"),
-        "treatment_days": payer["treatment_days"],
-        "admission_date": to_date(field(re, "RE", "admission_date")),
-        "points_billed": payer["points_billed"],
-        "points_decided": payer["points_decided"],
-        "facility_name": _provider("institution_name"),
-        "facility_address": field(f.col("mn"), "MN", "institution_address"),
-        "prescriber_name": field(re, "RE", "prescriber_institution_name"),
-        "prescriber_address": field(re, "RE", "prescriber_institution_address"),
-        "billed_key": _joined(
-            field(billed_ho, "HO", "insurer_number"),
-            f.concat(*(_provider(name) for name in ("prefecture", "fee_table", "institution_code"))),
-            f.col("claim_kind"),
-            field(billed_re, "RE", "receipt_type"),
-            to_month(field(billed_re, "RE", "treatment_month")).cast("string"),
-            f.coalesce(
-                field(billed_ho, "HO", "insured_number"),
-                field(billed_re, "RE", "patient_name_kana"),
-                field(billed_re, "RE", "patient_name"),
-            ),
-            f.concat(*billed_prescriber),
-            to_date(field(billed_re, "RE", "admission_date")).cast("string"),
-        ),
-        "content": f.xxhash64(
-            f.transform("payers", lambda x: f.struct(x.payer_number, x.treatment_days, x.points_billed)),
-            f.transform(
-                f.filter("lines", lambda x: x.is_sent & x.record_type.isin(*USED_LATER)),
-                lambda x: f.rtrim(f.array_join(x.cells, ","), f.lit(",")),  # the claim form may leave out empty fields at the end
-            ),
-        ),
-        "lines": f.filter("lines", lambda x: x.is_decided & x.record_type.isin(*USED_LATER)),
-    }
-
-
-def _from_columns() -> dict[str, Column]:
-    last_digit = f.right("receipt_type", f.lit(1))
-    is_public = f.substring("receipt_type", 2, 1) == PUBLIC_ONLY
-    classes = f.create_map(*(f.lit(part) for part in chain.from_iterable(BENEFICIARY_CLASS.items())))
-    return {
-        "setting": f.when(last_digit.isin(*"13579"), "inpatient").otherwise("outpatient"),  # 別表5: odd = 入院
-        "beneficiary_class": f.when(~is_public, f.try_element_at(classes, last_digit)),
-        "age": age(f.col("service_month"), f.col("birth_month")),
-        "state": f.when(f.col("is_corrected"), "corrected").otherwise("billed"),
-        "is_public_payer_only": f.col("insurer_number").isNull(),
-        "known_from_claim_month": f.col("claim_month"),
-        "known_to_claim_month": f.lit(STILL),
-    }
-
-
-def age(month: Column, birth_month: Column) -> Column:
-    """Completed years at the end of a month: a birthday of that month is reached."""
-    return f.floor((_months(month) - _months(birth_month)) / 12).cast("int")
-
-
-def _months(month: Column) -> Column:
-    return f.floor(month / 100) * 12 + month % 100
-
-
-def _joined(*parts: Column) -> Column:
-    return f.concat_ws(SEPARATOR, *(f.coalesce(part, f.lit("")) for part in parts))
-
-
-def identify(claims: DataFrame) -> DataFrame:
-    """Adds `claim_key`, and `is_first` for the delivery of a claim that counts.
-
-    Equal receipts of one file are told apart by content, not by place, so that neither order nor form of the deliveries changes a key.
+    `receipts`: rid, file_no, receipt_seq, sent, data_ids and what is known of the file; `providers`: file_no and IR or YK of a file in
+    the claim form, where it stands once, before the receipts.
     """
-    equal = Window.partitionBy("billed_key", "file_no").orderBy("content", "receipt_seq")
-    deliveries = Window.partitionBy("billed_key", "ordinal").orderBy(precedence())
+    claims = receipts.filter(pl.col("receipt_seq") > 0)
+    claims = _with_provider(claims, groups, providers, kind, form)
+    payed = pl.format("{}:{}:{}", *(pl.col(c).fill_null(0) for c in ("payer_order", "treatment_days", "points_billed")))
+    for frame in (
+        *_first(groups, "RE", kind, form),
+        *(payer.drop(pl.col("^(treatment_days|total_points).*$")) for payer in _first(groups, "HO", kind, form)),
+        payers.unique("rid", keep="first", maintain_order=True).select("rid", "treatment_days", "points_billed", "points_decided"),
+        payers.group_by("rid", maintain_order=True).agg(content=payed.str.join("|")),
+        _copay_info(groups, kind, form),
+        _branch(groups, kind, form),
+        _management(groups, kind, form),
+        _returned(groups, kind, form),
+        corrected,
+        totals,
+    ):
+        claims = claims.join(frame, on="rid", how="left", maintain_order="left")
+    return claims.with_columns(**_columns(), content=pl.col("content").fill_null("")).with_columns(
+        is_public_payer_only=pl.col("insurer_number").is_null(),
+        age=age(pl.col("service_month"), pl.col("birth_month")),
+        receipt_key=_key(claims.select(**_key_parts())),
+    ).with_columns(claim_key=pl.col("receipt_key"))  # fmt: skip
+
+
+def _first(groups: dict[str, pl.DataFrame], record_id: str, kind: str, form: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(as decided, as billed): the first such line of each receipt with its fields; where there is no such line, the other's."""
+    lines = cells(groups.get(record_id, _NO_LINES), kind, form, record_id)
+    names = [name for name in lines.columns if name not in _LINE]
+
+    def first(by: str) -> pl.DataFrame:
+        return lines.sort("rid", pl.col(by).not_(), "position", maintain_order=True).unique("rid", keep="first", maintain_order=True)
+
+    decided = first("is_decided").select("rid", *names)
+    billed = first("is_sent").select("rid", *(pl.col(name).alias(f"{name}_sent") for name in names))
+    return decided, billed
+
+
+_LINE = (
+    "file_no", "rid", "line_no", "receipt_seq", "record_type", "position", "slot", "is_sent", "is_decided", "is_corrected", "rule", "detail",
+    "is_ended",
+)  # fmt: skip
+
+
+_NO_LINES = pl.DataFrame(
+    schema={
+        "rid": pl.UInt32, "file_no": pl.UInt32, "line_no": pl.UInt32, "position": pl.UInt32, "is_sent": pl.Boolean, "is_decided": pl.Boolean,
+        "line": pl.String,
+    }
+)  # fmt: skip
+
+
+def _with_provider(
+    claims: pl.DataFrame, groups: dict[str, pl.DataFrame], providers: pl.DataFrame, kind: str, form: str
+) -> pl.DataFrame:  # fmt: skip
+    """Adds `facility_code`, `facility_name` of IR (医科, DPC, 歯科) or YK (調剤): of the receipt, else of its file."""
+    of_receipt = provider_lines(groups, kind, form).unique("rid", keep="first", maintain_order=True)
+    if form == "insurer":
+        return claims.join(of_receipt.select("rid", "facility_code", "facility_name"), on="rid", how="left", maintain_order="left")
+    return claims.join(providers, on="file_no", how="left", maintain_order="left")
+
+
+def provider_lines(groups: dict[str, pl.DataFrame], kind: str, form: str) -> pl.DataFrame:
+    """rid, file_no, facility_code (10 digits), facility_name of the provider lines that are decided."""
+    found = [pl.DataFrame(schema={"rid": pl.UInt32, "file_no": pl.UInt32, "facility_code": pl.String, "facility_name": pl.String})]
+    for record_id in PROVIDERS:
+        if record_id in groups:
+            lines = cells(groups[record_id].filter(pl.col("is_decided")), kind, form, record_id)
+            code = pl.concat_str("prefecture", "fee_table", "institution_code")
+            found.append(lines.select("rid", "file_no", facility_code=code, facility_name="institution_name"))
+    return pl.concat(found)
+
+
+def _copay_info(groups: dict[str, pl.DataFrame], kind: str, form: str) -> pl.DataFrame:
+    lines = cells(groups.get("MF", _NO_LINES).filter(pl.col("is_decided")), kind, form, "MF")
+    return lines.unique("rid", keep="first", maintain_order=True).select("rid", "copay_info_class")
+
+
+def _branch(groups: dict[str, pl.DataFrame], kind: str, form: str) -> pl.DataFrame:
+    """枝番: of the eligibility check as sent, else as the review body confirmed it."""
+    lines = cells(groups.get("SN", _NO_LINES), kind, form, "SN").filter(pl.col("branch_no").is_not_null())
     return (
-        claims.repartition("billed_key")
-        .withColumn("ordinal", f.row_number().over(equal))
-        .withColumn("is_first", f.row_number().over(deliveries) == 1)
-        .withColumn("claim_key", f.substring(f.sha2(f.concat_ws(SEPARATOR, "billed_key", f.col("ordinal").cast("string")), 256), 1, 32))
-        .drop("billed_key", "content", "ordinal")
+        lines.sort("rid", pl.col("is_decided").not_(), "line_no")
+        .unique("rid", keep="first", maintain_order=True)
+        .select("rid", "branch_no")
     )
 
 
-def precedence() -> Column:
-    """Which delivery of the same claim counts: the smaller one: first known, insurer form before claim form, then by file."""
-    return f.struct("known_from_claim_month", (f.col("claim_form") != "insurer").alias("is_claim_form"), "file_sha256", "depositor_number")
+def _management(groups: dict[str, pl.DataFrame], kind: str, form: str) -> pl.DataFrame:
+    """検索番号 and 管理番号 of the receipt, address of the facility (MN)."""
+    lines = cells(groups.get("MN", _NO_LINES), kind, form, "MN").unique("rid", keep="first", maintain_order=True)
+    return lines.select("rid", own_search_no="reserved_1", management_no="receipt_management_no", facility_address="institution_address")
+
+
+def _returned(groups: dict[str, pl.DataFrame], kind: str, form: str) -> pl.DataFrame:
+    """検索番号 that the reason of a return (HR) names."""
+    lines = cells(groups.get("HR", _NO_LINES), kind, form, "HR").unique("rid", keep="first", maintain_order=True)
+    return lines.select("rid", returned_search_no="search_no")
+
+
+def _columns() -> dict[str, pl.Expr]:
+    last_digit = pl.col("receipt_type").str.slice(-1)
+    is_public = pl.col("receipt_type").str.slice(1, 1) == PUBLIC_ONLY
+    is_return = pl.col("sent") == RETURNED
+    return {
+        "service_month": to_month(pl.col("treatment_month")),
+        "prescriber_facility_code": pl.concat_str("prescriber_prefecture", "prescriber_fee_table", "prescriber_institution_code"),
+        "person_id1": pl.col("insured_number"),
+        "person_id2_kana": pl.col("patient_name_kana"),
+        "person_id2_kanji": pl.col("patient_name"),
+        "workplace_id": pl.col("insured_symbol"),
+        "birth_month": to_month(pl.col("birth_date")),
+        "benefit_rate": number("benefit_rate").cast(pl.Int32, strict=False),
+        "copay_amount_yen": number("copay_amount"),
+        "admission_date": to_date(pl.col("admission_date")),
+        "facility_name": pl.col("facility_name"),
+        "prescriber_name": pl.col("prescriber_institution_name"),
+        "prescriber_address": pl.col("prescriber_institution_address"),
+        "setting": pl.when(last_digit.is_in(list("13579"))).then(pl.lit("inpatient")).otherwise(pl.lit("outpatient")),  # 別表5: odd = 入院
+        "beneficiary_class": pl.when(~is_public).then(last_digit.replace_strict(BENEFICIARY_CLASS, default=None)),
+        "state": pl.when(pl.col("is_corrected").fill_null(False)).then(pl.lit("corrected")).otherwise(pl.lit("billed")),
+        "has_dialysis": pl.col("has_dialysis").fill_null(False),
+        "points_of_lines": pl.when(pl.col("has_dialysis").is_null()).then(0).otherwise("points_of_lines"),
+        "known_from_claim_month": pl.col("claim_month"),
+        "known_to_claim_month": pl.lit(STILL),
+        "event": pl.when(is_return).then(pl.lit("return")).otherwise(pl.lit("claim")),
+        # a return bears the 検索番号 of what it returns
+        "refers_search_no": pl.when(is_return)
+        .then(pl.coalesce("search_no", "returned_search_no", "own_search_no"))
+        .otherwise(pl.col("search_no")),
+        "search_no": pl.when(~is_return).then(pl.coalesce("own_search_no", pl.format("{}/{}", "claim_month", "management_no"))),
+        "is_reclaim": ~is_return
+        & (pl.col("search_no").is_not_null() | pl.col("data_ids").list.eval(pl.element().is_in(BEFORE_RECLAIM)).list.any()),
+    }
+
+
+def _key_parts() -> dict[str, pl.Expr]:
+    prescriber = ("prescriber_prefecture_sent", "prescriber_fee_table_sent", "prescriber_institution_code_sent")
+    person = pl.coalesce("insured_number_sent", "patient_name_kana_sent", "patient_name_sent")
+    return {
+        "insurer": pl.col("insurer_number_sent"),
+        "facility": pl.col("facility_code"),
+        "kind": pl.col("claim_kind"),
+        "receipt_type": pl.col("receipt_type_sent"),
+        "service_month": to_month(pl.col("treatment_month_sent")).cast(pl.String),
+        "person": person,
+        "prescriber": pl.concat_str(*prescriber),
+        "admission": to_date(pl.col("admission_date_sent")).cast(pl.String),
+    }
+
+
+def _key(parts: pl.DataFrame) -> pl.Series:
+    """32 hex digits of the parts as sent."""
+    texts = parts.select(pl.concat_str(pl.all().fill_null(""), separator=SEPARATOR).alias("key"))["key"]
+    return pl.Series("receipt_key", [hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts], pl.String)
+
+
+def age(month: pl.Expr, birth_month: pl.Expr) -> pl.Expr:
+    """Completed years at the end of a month: a birthday of that month is reached."""
+    return (_months(month) - _months(birth_month)) // 12
+
+
+def _months(month: pl.Expr) -> pl.Expr:
+    return month // 100 * 12 + month % 100

@@ -1,51 +1,70 @@
 """silver.claim_payer: one row per payer of a claim: the insurer (HO) first, then public payers (KO) in the order of legal precedence."""
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as f
+import polars as pl
 
-from spark_jobs.silver.receipt import OF_CLAIM, field
-from spark_jobs.tables import CLAIM_PAYER
+from spark_jobs.silver.fields import cells
+from spark_jobs.silver.item import number
 
-NAMES = {"treatment_days": ("treatment_days", "prescription_count")}  # 診療実日数; 調剤 処方箋受付回数
+COLUMNS = {
+    "rid": pl.UInt32,
+    "payer_order": pl.Int32,
+    "payer_number": pl.String,
+    "treatment_days": pl.Int32,
+    "points_billed": pl.Int64,
+    "points_decided": pl.Int64,
+    "copay_amount_yen": pl.Int64,
+}
 
 
-def payers() -> Column:
-    """Payers from the nested lines; a line as sent and the line that took its place are one payer.
+def read(groups: dict[str, pl.DataFrame], kind: str, form: str, first_block: pl.DataFrame | None) -> pl.DataFrame:
+    """Payers of receipts: `rid`, `payer_order` and what they pay; a line as sent and the line that took its place are one payer.
 
-    A payer that the review took out bears 0 points. The details of a DPC receipt (総括) repeat the payers of its header: only these count.
+    A payer that the review took out bears 0 points. The details of a DPC receipt (総括) repeat the payers of its header: only those of
+    the first block count (`first_block`: rid, end_of_block).
     """
-
-    def starts(record_id: str) -> Column:
-        """As sent, or added by the review: not those that take the place of another."""
-        return f.filter("lines", lambda x: (x.record_type == record_id) & (x.slot == x.line_no) & (x.block_no <= 1))
-
-    def payer(start: Column, index: Column) -> Column:
-        decided = f.get(f.filter("lines", lambda x: (x.slot == start.slot) & x.is_decided), f.lit(0))
-        line = f.coalesce(decided, start)
-        is_insurer = line.record_type == "HO"
-
-        def value(name: str, public_name: str, line: Column = line) -> Column:
-            return f.when(is_insurer, field(line, "HO", *NAMES.get(name, (name,)))).otherwise(
-                field(line, "KO", *NAMES.get(public_name, (public_name,)))
-            )
-
-        return f.struct(
-            (index + f.when(f.size(starts("HO")) > 0, 0).otherwise(1)).alias("payer_order"),
-            value("insurer_number", "public_payer_number").alias("payer_number"),
-            value("treatment_days", "treatment_days").try_cast("int").alias("treatment_days"),
-            f.when(start.is_sent, value("total_points", "total_points", start).try_cast("decimal(18,0)")).alias("points_billed"),
-            f.when(decided.isNull(), 0)
-            .otherwise(value("total_points", "total_points").try_cast("decimal(18,0)"))
-            .cast("decimal(18,0)")
-            .alias("points_decided"),
-            value("copay_amount", "public_copay_amount").try_cast("decimal(18,0)").alias("copay_amount_yen"),
-        )
-
-    return f.transform(f.concat(f.slice(starts("HO"), 1, 1), starts("KO")), payer)
-
-
-def read(claims: DataFrame) -> DataFrame:
-    number = f.col("payer_number")
-    return CLAIM_PAYER.shaped(
-        claims.select(*OF_CLAIM, f.inline("payers")).withColumn("law_number", f.when(f.length(number) == 8, f.substring(number, 1, 2)))
+    names = {
+        "HO": {"insurer_number": "payer_number", "copay_amount": "copay_amount_yen"},
+        "KO": {"public_payer_number": "payer_number", "public_copay_amount": "copay_amount_yen"},
+    }
+    frames = []
+    for record_id, renamed in names.items():
+        if record_id in groups:
+            lines = cells(groups[record_id], kind, form, record_id).rename(renamed)
+            frames.append(lines.select(
+                "rid", "line_no", "position", "slot", "is_sent", "is_decided", "is_corrected", "payer_number",
+                number("treatment_days").cast(pl.Int32), number("total_points"), number("copay_amount_yen"),
+                is_insurer=pl.lit(record_id == "HO"),
+            ))  # fmt: skip
+    if not frames:
+        return pl.DataFrame(schema=COLUMNS)
+    lines = pl.concat(frames)
+    if first_block is not None:
+        lines = lines.join(first_block, on="rid", how="left").filter(pl.col("position") < pl.col("end_of_block"))
+    plain, corrected = lines.filter(~pl.col("is_corrected")), lines.filter(pl.col("is_corrected"))
+    rows = plain.with_columns(points_billed=pl.col("total_points"), points_decided=pl.col("total_points"))
+    if corrected.height:
+        rows = pl.concat([rows, _of_slots(corrected).select(rows.columns)])
+    insurers = pl.col("is_insurer").cum_sum().over("rid")
+    return (
+        rows.sort("rid", pl.col("is_insurer").not_(), "position")
+        .filter(~pl.col("is_insurer") | (insurers == 1))
+        .with_columns(payer_order=pl.when("is_insurer").then(0).otherwise((~pl.col("is_insurer")).cum_sum().over("rid")))
+        .select(*COLUMNS)
+        .cast(COLUMNS)  # type: ignore[arg-type]
     )
+
+
+def _of_slots(lines: pl.DataFrame) -> pl.DataFrame:
+    """Corrected receipts: the line that began a slot, with what the decided line of it says."""
+    start = lines.filter(pl.col("slot") == pl.col("line_no"))
+    decided = lines.filter(pl.col("is_decided")).unique(["rid", "slot"], keep="first", maintain_order=True)
+    both = start.join(decided, on=["rid", "slot"], how="left", suffix="_decided")
+    has_decided = pl.col("total_points_decided").is_not_null() | pl.col("line_no_decided").is_not_null()
+
+    def now(name: str) -> pl.Expr:
+        return pl.when(has_decided).then(f"{name}_decided").otherwise(name).alias(name)
+
+    return both.with_columns(
+        points_billed=pl.when("is_sent").then("total_points"),
+        points_decided=pl.when(has_decided).then("total_points_decided").otherwise(0),
+    ).with_columns(now("payer_number"), now("treatment_days"), now("copay_amount_yen"))

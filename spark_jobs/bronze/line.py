@@ -1,0 +1,233 @@
+"""The lines of a bundle, decoded but not yet replaced: which receipt each stands in, and the rule that keeps it out, if any.
+
+A receipt begins with MN in the insurer form and with RE in the claim form; there IR, YK and GO stand outside of any receipt (sequence 0).
+Frames of this module hold persons' data: they are never written or shown.
+"""
+
+import re
+
+import polars as pl
+
+from spark_jobs.bronze.piece import Bundle, text_of
+from spark_jobs.claim_format import data_id, layouts, privacy
+from spark_jobs.claim_format.cell import cells
+from spark_jobs.claim_format.encoding import BROKEN, CHARSET, OF_DETAIL, PROVIDERS
+from spark_jobs.claim_format.japanese_calendar import western_expr
+
+BLANKS = " \t\r\u3000"
+PRIVATE_USE = "\x80\xa0\uf8f1\uf8f2\uf8f3"  # how Python reads the bytes 80, A0, FD-FF, which are no characters
+UNREADABLE = re.compile(f"[{BROKEN}{PRIVATE_USE}]")
+PREFIX = r"^\d{1,2},\d{1,5},\d{1,3},"  # データ識別, 行番号, 枝番号
+OUTSIDE = (*PROVIDERS, "GO")  # of the claim form
+MODES = {"N": "-?[0-9.]", "A": "[ -+--~]"}  # 数字, 英数 (a comma is no character of a field)
+
+
+def prefix_fields(claim_form: str) -> int:
+    """Columns before the record identifier."""
+    return len(layouts.INSURER_PREFIX) if claim_form == "insurer" else 0
+
+
+def read(bundle: Bundle, known_keys: set[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(lines, receipts) of a bundle. Lines: file_no, line_no, receipt_seq, rid (receipt in the bundle), data_id, place, record_type,
+    line, rule, detail. Receipts: rid, file_no, receipt_seq, sent (データ識別 of the lines as sent), sex, birth_date, ho_number, owner."""
+    lines = pl.concat([_of_piece(bundle, number) for number in range(len(bundle.pieces))])
+    lines = lines.with_columns(rid=pl.col("border").cum_sum().cast(pl.UInt32), receipt_seq=pl.col("receipt_seq").forward_fill())
+    lines = _checked(lines, bundle)
+    receipts = _receipts(lines, bundle, known_keys)
+    lines = lines.join(receipts.select("rid", "receipt_rule"), on="rid", how="left", maintain_order="left")
+    outside = pl.lit("outside_receipt") if bundle.claim_form == "insurer" else pl.lit(None, pl.String)
+    rule = (
+        pl.when(pl.col("is_blank"))
+        .then(pl.lit("blank_line"))
+        .when(pl.col("receipt_rule") == "cut_receipt")
+        .then("receipt_rule")
+        .when(pl.col("receipt_seq") > 0)
+        .then(pl.when(pl.col("receipt_rule").is_not_null()).then(pl.coalesce("own_rule", "receipt_rule")))
+        .otherwise(pl.coalesce("own_rule", outside))
+    )
+    told = pl.when(rule == pl.col("own_rule")).then("detail")
+    return lines.with_columns(rule=rule, detail=told).drop("border", "is_blank", "own_rule", "receipt_rule"), receipts
+
+
+def _of_piece(bundle: Bundle, number: int) -> pl.DataFrame:
+    """Lines of one piece, numbered as in the file; `border` where a receipt, or a stretch outside of receipts, begins."""
+    piece, form, kind = bundle.pieces[number], bundle.claim_form, bundle.claim_kind
+    content, is_ended = text_of(piece)
+    text = content.decode(CHARSET, "replace")
+    lines = pl.Series("line", [text], pl.String).str.split("\n").explode(empty_as_null=False).to_frame()
+    if '"' in text:
+        has_quote = pl.col("line").str.contains('"', literal=True)
+        lines = lines.with_columns(pl.when(has_quote).then(pl.col("line").map_elements(_unquoted, pl.String)).otherwise("line"))
+    if form == "insurer":
+        part = pl.col("line").str.splitn(",", 5).struct
+        lines = lines.with_columns(data_id=part[0], row_no=part[1], branch_no=part[2], record_type=part[3].fill_null(""))
+        begins = pl.col("record_type") == "MN"
+        is_border = begins
+    else:
+        record = pl.col("line").str.split_exact(",", 1).struct[0]
+        lines = lines.with_columns(data_id=pl.lit(None, pl.String), row_no=None, branch_no=None, record_type=record)
+        begins = pl.col("record_type") == "RE"
+        if kind == "dpc":
+            place = layouts.record("dpc", "RE", "claim").pos("summary_class") - 1
+            begins &= ~pl.col("line").str.contains(rf"^RE,(?:[^,]*,){{{place - 1}}}{OF_DETAIL}(?:,|$)")
+        is_border = begins | pl.col("record_type").is_in(OUTSIDE)
+    is_first = pl.int_range(pl.len()) == 0
+    is_broken = pl.col("line").str.contains(UNREADABLE.pattern) if UNREADABLE.search(text) else pl.lit(False)
+    return lines.with_columns(
+        file_no=pl.lit(number, pl.UInt32),
+        line_no=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32) + piece.lines_before,
+        border=is_border | is_first,
+        receipt_seq=pl.when(begins).then(begins.cum_sum() + piece.receipts_before).when(is_border | is_first).then(0).cast(pl.UInt32),
+        is_broken=is_broken,
+        is_ended=pl.lit(is_ended),
+    )
+
+
+def _unquoted(line: str) -> str:
+    """A comma inside of quote marks becomes a full-width one, the marks go; an odd mark quotes nothing."""
+    parts = line.split('"')
+    quoted = range(1, len(parts) - 1, 2)
+    return "".join(part.replace(",", "，") if i in quoted else part for i, part in enumerate(parts))
+
+
+def _checked(lines: pl.DataFrame, bundle: Bundle) -> pl.DataFrame:
+    """Adds is_blank, own_rule and detail: what is wrong with the line itself; the prefix as numbers."""
+    form, kind = bundle.claim_form, bundle.claim_kind
+    prefix, records = prefix_fields(form), layouts.records(kind, form)
+    expected = pl.col("record_type").replace_strict({name: r.length for name, r in records.items()}, default=None, return_dtype=pl.Int32)
+    fields = pl.col("line").str.count_matches(",", literal=True).cast(pl.Int32) + 1 - prefix
+    lines = lines.with_columns(
+        is_blank=pl.col("line").str.strip_chars(BLANKS) == "",
+        fields=fields,
+        expected=expected,
+        has_prefix=pl.col("line").str.contains(PREFIX) if prefix else pl.lit(True),
+    )
+    is_short = pl.col("fields") < pl.col("expected")
+    is_counted = (pl.col("fields") == pl.col("expected")) | (is_short & (pl.lit(form == "claim") & (pl.col("record_type") != "GO")))
+    own_rule = (
+        pl.when("is_blank")
+        .then(None)
+        .when("is_broken")
+        .then(pl.lit("bad_byte"))
+        .when(~pl.col("has_prefix"))
+        .then(pl.lit("bad_prefix"))
+        .when(pl.col("expected").is_null())
+        .then(pl.lit("unknown_record"))
+        .when(~is_counted)
+        .then(pl.lit("field_count"))
+        .when(~_has_modes(kind) if form == "claim" else pl.lit(False))
+        .then(pl.lit("field_mode"))
+    )
+    is_named = pl.col("record_type").str.contains("^[A-Z]{2}$")
+    named = pl.when(is_named).then("record_type").otherwise(pl.lit("no record identifier"))
+    detail = (
+        pl.when(own_rule == "field_count")
+        .then(pl.format("{}: {} fields, expected {}", named, "fields", "expected"))
+        .when(own_rule == "unknown_record")
+        .then(named)
+        .when(own_rule == "bad_byte")
+        .then(pl.format("{}: a byte that is no character", named))
+        .when(own_rule == "field_mode")
+        .then(pl.format("{}: letters where a number stands", named))
+    )
+    checked = lines.with_columns(own_rule=own_rule).with_columns(
+        detail=detail,
+        data_id=pl.col("data_id").cast(pl.Int8, strict=False) if prefix else pl.lit(data_id.SENT, pl.Int8),
+        place=pl.col("row_no").cast(pl.Int64, strict=False) * 1000 + pl.col("branch_no").cast(pl.Int64, strict=False),
+    )
+    return checked.drop("fields", "expected", "has_prefix", "is_broken", "row_no", "branch_no")
+
+
+def _has_modes(kind: str) -> pl.Expr:
+    """Claim form: whether the fields of a line that may name a person are of their modes. A comma in a name (no escape exists) shifts the
+    fields behind it, so that a part of a name would stand in a field that is kept."""
+    fits = pl.lit(True)
+    for record_id in privacy.marks(kind, "claim"):
+        marks, fields = privacy.marks(kind, "claim")[record_id], layouts.record(kind, record_id, "claim").fields[1:]
+        cells_ = "".join(f"(?:,{'[^,]' if x.pos in marks else MODES.get(x.mode, '[^,]')}*" for x in fields)
+        pattern = f"^{record_id}{cells_}{')?' * len(fields)}$"
+        fits &= (pl.col("record_type") != record_id) | pl.col("line").str.contains(pattern)
+    return fits
+
+
+def _receipts(lines: pl.DataFrame, bundle: Bundle, known_keys: set[str]) -> pl.DataFrame:
+    """One row per receipt: what its headers, as sent, say, and the rule that keeps it out as a whole."""
+    form, kind = bundle.claim_form, bundle.claim_kind
+    files = [piece.file for piece in bundle.pieces]
+    per_piece = pl.DataFrame(
+        {
+            "file_no": range(len(files)),
+            "depositor": [x.insurer_number for x in files],
+            "mismatch_rule": [x.mismatch_rule for x in files],
+            "is_last_piece": [piece.is_last for piece in bundle.pieces],
+        },
+        schema_overrides={"file_no": pl.UInt32},
+    )
+    is_head = pl.col("record_type").is_in(["RE", "HO", *PROVIDERS])
+    heads = lines.filter(is_head & pl.col("data_id").is_in([data_id.SENT, data_id.RETURNED]))
+    # what was sent, else what is returned (返戻)
+    sent = heads.group_by("rid").agg(
+        pl.when((pl.col("data_id") == data_id.SENT).any())
+        .then(pl.lit(data_id.SENT, pl.Int8))
+        .otherwise(pl.lit(data_id.RETURNED, pl.Int8))
+        .alias("sent")
+    )
+    heads = heads.join(sent, on="rid", maintain_order="left").filter(pl.col("data_id") == pl.col("sent"))
+    counts = heads.group_by("rid").agg(
+        headers=(pl.col("record_type") == "RE").sum(),
+        payers=(pl.col("record_type") == "HO").sum(),
+        providers=pl.col("record_type").is_in(list(PROVIDERS)).sum(),
+    )
+    header = cells(heads.filter(pl.col("record_type") == "RE").unique("rid", keep="first", maintain_order=True), kind, form, "RE", ("sex", "birth_date"))
+    payer = cells(heads.filter(pl.col("record_type") == "HO").unique("rid", keep="first", maintain_order=True), kind, form, "HO", ("insurer_number",))
+    birth_date = pl.col("birth_date").fill_null("")
+    last_line = pl.col("record_type").last() if form == "insurer" else pl.lit("")
+    receipts = (
+        lines.group_by("rid", maintain_order=True)
+        .agg(
+            pl.first("file_no", "receipt_seq", "is_ended"),
+            is_readable=(pl.col("own_rule").is_null()).all(),
+            is_whole=last_line == "RC",
+        )
+        .join(per_piece, on="file_no", maintain_order="left")
+        .with_columns(is_last=pl.col("is_last_piece") & (pl.col("rid") == pl.col("rid").max().over("file_no")))
+        .join(sent, on="rid", how="left", maintain_order="left")
+        .join(counts, on="rid", how="left", maintain_order="left")
+        .join(header.select("rid", "sex", "birth_date"), on="rid", how="left", maintain_order="left")
+        .join(payer.select("rid", "insurer_number"), on="rid", how="left", maintain_order="left")
+        .with_columns(
+            sex=pl.col("sex").fill_null(""),
+            birth_date=pl.coalesce(western_expr(birth_date), birth_date),
+            ho_number=insurer_number(pl.col("insurer_number").fill_null("")),
+        )
+    )
+    is_cut = (~pl.col("is_ended") | ~pl.col("is_whole")) if form == "insurer" else pl.lit(True)
+    providers = {"claim": (0, 0), "insurer": (1, 2 if kind == "den" else 1)}[form]
+    many = kind == "dpc"  # a DPC receipt may repeat header and payer (総括)
+    has_shape = (
+        (pl.col("headers") >= 1 if many else pl.col("headers") == 1)
+        & (pl.lit(many) | (pl.col("payers") <= 1))
+        & pl.col("providers").is_between(*providers)
+    ).fill_null(False)
+    is_other = (pl.col("ho_number") != "") & (pl.col("ho_number") != pl.col("depositor"))
+    rule = (
+        pl.when(pl.col("receipt_seq") == 0)
+        .then(None)
+        .when(pl.col("is_last") & is_cut)
+        .then(pl.lit("cut_receipt"))
+        .when(~pl.col("is_readable"))
+        .then(pl.lit("receipt_of_bad_line"))
+        .when(~has_shape)
+        .then(pl.lit("receipt_shape"))
+        .when((pl.col("mismatch_rule") == "reject") & is_other)
+        .then(pl.lit("insurer_mismatch"))
+    )
+    owner = pl.when(pl.col("ho_number").is_in(list(known_keys))).then("ho_number").otherwise("depositor")
+    return receipts.with_columns(receipt_rule=rule, owner=owner).select(
+        "rid", "file_no", "receipt_seq", "sent", "sex", "birth_date", "ho_number", "owner", "receipt_rule"
+    )
+
+
+def insurer_number(text: pl.Expr) -> pl.Expr:
+    """保険者番号 as config/insurers writes it: 国保 numbers have 6 digits and are padded to 8 on receipts."""
+    return text.str.strip_chars(" ").str.replace(r"^00(\d{6})$", "$1")

@@ -1,0 +1,162 @@
+"""One bundle of delivered bytes, or of lines in bronze, into Parquet parts of bronze and silver: the work of one task.
+
+Polars reads and types the lines; no row passes through Python but those of corrected receipts (JY), distinct texts to be pseudonymised, and
+lines to be sealed. Nothing is committed here. Where there is much to read, Spark spreads the bundles over its executors; a little is read
+in this process (docs/decisions/0006).
+"""
+
+import pickle
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from spark_jobs import delta, tables
+from spark_jobs.bronze import claim_line, finding, line, quarantine_line
+from spark_jobs.bronze.claim_line import Keys
+from spark_jobs.bronze.piece import Bundle
+from spark_jobs.claim_format import data_id, layouts
+from spark_jobs.delta import Part
+from spark_jobs.identity import keys
+from spark_jobs.landing.finding import PARTIAL
+from spark_jobs.settings import Settings
+from spark_jobs.silver import frames
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import SparkSession
+
+    from spark_jobs.landing.delivery import DeliveredFile
+
+ROW_GROUP = 2**17
+
+
+@dataclass
+class Converted:
+    """What came of a bundle. Counts: one row per file."""
+
+    parts: list[Part] = field(default_factory=list)
+    counts: pl.DataFrame = field(default_factory=pl.DataFrame)
+    copies: pl.DataFrame = field(default_factory=pl.DataFrame)  # rows of silver.claim_copy; their parts are written when they are resolved
+    persons: pl.DataFrame = field(default_factory=pl.DataFrame)
+    facilities: pl.DataFrame = field(default_factory=pl.DataFrame)
+    findings: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+
+def delivered(settings: Settings, bundle: Bundle) -> Converted:
+    """Bronze and silver of a bundle of delivered files."""
+    numbers = keys.versions(settings)
+    chains = Keys({number: keys.chain(settings, number) for number in sorted(numbers)})
+    lines, receipts = line.read(bundle, set(numbers))
+    groups, people = claim_line.replaced(lines, receipts, bundle, chains)
+    out = quarantine_line.table(lines, bundle, keys.recipients(settings))
+    files = _files(bundle)
+    found = [finding.quarantined(out)] if out.height else []
+    found.append(finding.payers(groups, files, bundle.claim_kind, bundle.claim_form))
+    if bundle.claim_form == "claim":
+        found.append(finding.totals(groups, files, bundle.claim_kind))
+    kept = claim_line.table(groups, receipts, bundle, chains)
+    done = Converted(
+        parts=delta.write_parts(settings, tables.CLAIM_LINE, kept) + delta.write_parts(settings, tables.QUARANTINE_LINE, out),
+        counts=_counts(lines, files),
+    )
+    if bundle.claim_kind in layouts.SILVER_KINDS and groups:
+        owners = receipts.select("rid", "file_no", "receipt_seq", "sent", "owner").join(files, on="file_no", maintain_order="left")
+        versions = {number: chains.version(number) for number in chains.chains}
+        version = pl.col("owner").replace_strict(versions, default=None, return_dtype=pl.Int32)
+        known = owners.with_columns(key_version=version).drop("owner").rename({"insurer_number": "depositor_number"})
+        in_bronze = pl.concat([group.select("rid").unique() for group in groups.values()]).unique()
+        known = known.join(in_bronze, on="rid", how="semi", maintain_order="left")
+        _silver(settings, done, frames.read(groups, known, bundle.claim_kind, bundle.claim_form))
+    done.findings = pl.concat([*found, done.findings] if done.findings.height else found or [pl.DataFrame(schema=PARTIAL)])
+    return done
+
+
+def from_bronze(settings: Settings, files: "Sequence[DeliveredFile]", receipts: pl.DataFrame | None = None) -> Converted:
+    """Silver of files of one kind and form whose lines stand in bronze; of some `receipts` (file_sha256, depositor_number, receipt_seq) only,
+    if given."""
+    kind, form = files[0].claim_kind, files[0].claim_form
+    where = {
+        "insurer_number": {x.insurer_number for x in files},
+        "claim_month": {x.claim_month for x in files},
+        "file_sha256": {x.file_sha256 for x in files},
+    }
+    stored = delta.scan(settings, tables.CLAIM_LINE, where).rename({"insurer_number": "depositor_number"})
+    if receipts is not None:
+        wanted = receipts.select("file_sha256", "depositor_number", pl.col("receipt_seq").cast(pl.Int32)).unique()
+        whole = pl.concat([wanted, wanted.select("file_sha256", "depositor_number").unique().with_columns(receipt_seq=pl.lit(0, pl.Int32))])
+        stored = stored.join(whole.lazy(), on=["file_sha256", "depositor_number", "receipt_seq"], how="semi")
+    lines = stored.collect().sort("depositor_number", "file_sha256", "line_no")
+    done = Converted()
+    if not lines.height:
+        return done
+    of_file = ["depositor_number", "file_sha256"]
+    prefix = pl.col("line").str.splitn(",", 4).struct
+    is_insurer = form == "insurer"
+    lines = lines.with_columns(
+        file_no=pl.struct(of_file).rle_id().cast(pl.UInt32),
+        rid=pl.struct(*of_file, "receipt_seq").rle_id().cast(pl.UInt32),
+        line_no=pl.col("line_no").cast(pl.UInt32),
+        data_id=prefix[0].cast(pl.Int8, strict=False) if is_insurer else pl.lit(data_id.SENT, pl.Int8),
+        place=prefix[1].cast(pl.Int64, strict=False) * 1000 + prefix[2].cast(pl.Int64, strict=False)
+        if is_insurer
+        else pl.lit(None, pl.Int64),
+    )
+    heads = lines.filter(pl.col("record_type") == "RE").group_by("rid").agg(
+        sent=pl.when((pl.col("data_id") == data_id.SENT).any()).then(data_id.SENT).otherwise(data_id.RETURNED).cast(pl.Int8)
+    )  # fmt: skip
+    known = lines.unique("rid", keep="first", maintain_order=True).select(
+        "rid", "file_no", "receipt_seq", *of_file, "claim_form", "claim_kind", "claim_month", "key_version"
+    )
+    known = known.join(heads, on="rid", how="left", maintain_order="left")
+    named = lines.select("rid", "file_no", "receipt_seq", "line_no", "data_id", "place", "record_type", "line")
+    groups = {key: group for (key,), group in named.partition_by("record_type", as_dict=True, maintain_order=True).items()}
+    _silver(settings, done, frames.read(groups, known, kind, form))
+    return done
+
+
+def _silver(settings: Settings, done: Converted, silver: frames.Silver) -> None:
+    for table, rows in silver.tables.items():
+        if table is tables.CLAIM_COPY:
+            done.copies = delta.shaped(table, rows)
+        else:
+            done.parts += delta.write_parts(settings, table, rows)
+    done.persons, done.facilities, done.findings = silver.persons, silver.facilities, silver.findings
+
+
+def _files(bundle: Bundle) -> pl.DataFrame:
+    names = ("insurer_number", "file_sha256", "claim_form", "claim_kind", "claim_month")
+    rows = [(number, *(getattr(piece.file, name) for name in names)) for number, piece in enumerate(bundle.pieces)]
+    return pl.DataFrame(rows, schema=["file_no", *names], orient="row").cast({"file_no": pl.UInt32, "claim_month": pl.Int32})
+
+
+def _counts(lines: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+    """Per file: lines, lines in quarantine, receipts in bronze."""
+    kept = pl.col("rule").is_null()
+    counted = lines.group_by("file_no").agg(
+        lines=pl.len(), quarantined=(~kept).sum(), receipts=pl.col("receipt_seq").filter(kept & (pl.col("receipt_seq") > 0)).n_unique()
+    )
+    return counted.join(files, on="file_no").select("insurer_number", "file_sha256", "lines", "quarantined", "receipts")
+
+
+def run(settings: Settings, bundles: list[Bundle], spark: "SparkSession | None") -> Iterator[tuple[Bundle, Converted]]:
+    """Each bundle, converted: by Spark's executors, or here."""
+    if spark is None:
+        for bundle in bundles:
+            yield bundle, delivered(settings, bundle)
+        return
+    rows = [(number, pickle.dumps((settings, bundle))) for number, bundle in enumerate(bundles)]
+    work = spark.createDataFrame(rows, "number int, work binary").repartition(len(rows), "number")
+    for row in work.mapInArrow(_task, "number int, done binary").toLocalIterator(prefetchPartitions=True):
+        yield bundles[row.number], pickle.loads(row.done)  # noqa: S301 (made by our own task)
+
+
+def _task(batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+    import pyarrow as pa
+
+    for batch in batches:
+        for row in batch.to_pylist():
+            settings, bundle = pickle.loads(row["work"])  # noqa: S301
+            done = pickle.dumps(delivered(settings, bundle))
+            yield pa.RecordBatch.from_pydict({"number": pa.array([row["number"]], pa.int32()), "done": pa.array([done], pa.binary())})

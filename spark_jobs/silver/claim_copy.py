@@ -1,0 +1,127 @@
+"""silver.claim_copy: one row per delivered receipt, and what it says of a claim: a copy of it, its return (返戻), its re-claim (再請求).
+
+What counts is a pure function of the copies (`resolve`): any order of arrival, any splitting of files, gives the same claims.
+
+- **Which claim.** Equal `receipt_key` (insurer, facility, kind, receipt type, service month, person, prescriber, admission date) of one claim
+  month and form are one receipt if their 検索番号 is the same, else receipts of their own, numbered by what they bill.
+- **Delivered more than once** in one claim month: the insurer form counts before the claim form, then the smaller file hash.
+- **Returned.** From the month of its return on a claim does not count.
+- **Claimed again.** A receipt that bears the 検索番号 of an earlier one (RE), or lines of the state before a re-claim (データ識別 11-14), takes
+  its place from its own claim month on; also under another receipt key, since what was wrong may have been the number.
+- **A later receipt that says nothing of the kind** while the earlier one counts is a copy of it: the first known counts.
+
+How the review bodies mark returns in what they deliver to insurers is [unconfirmed] (receipt-formats §4.2, §10).
+"""
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from spark_jobs.silver.claim import STILL
+
+NEVER = 0  # known_to_claim_month of a copy that does not count
+COPY = ["file_sha256", "depositor_number", "receipt_seq"]
+OF_RECEIPT = ["receipt_key", "claim_month", "claim_form"]
+PRECEDENCE = [pl.col("claim_form") != "insurer", "file_sha256", "depositor_number", "receipt_seq"]
+KNOWN = ["claim_key", "known_from_claim_month", "known_to_claim_month"]
+
+
+def resolve(copies: pl.DataFrame) -> pl.DataFrame:
+    """The copies with `claim_key` and the claim months from and to which each is the known state; NEVER where it does not count."""
+    claims = _numbered(copies.filter(pl.col("event") == "claim"))
+    counting = claims.sort("claim_key", "claim_month", *PRECEDENCE).unique(["claim_key", "claim_month"], keep="first", maintain_order=True)
+    counting = counting.join(_closings(copies), left_on="search_no", right_on="refers_search_no", how="left", maintain_order="left")
+    counting = counting.join(_returns_by_key(copies), on="receipt_key", how="left", maintain_order="left")
+    none = pl.lit([], pl.List(pl.Int32))
+    closings = pl.concat_list(pl.col("closed").fill_null(none), pl.col("returned_by_key").fill_null(none)).list.sort()
+    counting = counting.with_columns(closings=closings).select(*COPY, "claim_key", "claim_month", "is_reclaim", "closings")
+    states = _timeline(counting)
+    return (
+        copies.join(claims.select(*COPY, "claim_key"), on=COPY, how="left", maintain_order="left")
+        .join(states, on=COPY, how="left", maintain_order="left")
+        .with_columns(
+            claim_key=pl.coalesce("claim_key", "receipt_key"),
+            known_from_claim_month=pl.col("claim_month"),
+            known_to_claim_month=pl.col("known_to_claim_month").fill_null(NEVER),
+        )
+    )
+
+
+def _numbered(claims: pl.DataFrame) -> pl.DataFrame:
+    """Adds `claim_key`: the receipt key, and from the second receipt of a claim month on its number."""
+    occurrence = pl.int_range(pl.len()).over("file_sha256", "depositor_number", "receipt_key", "content")
+    own = pl.when(pl.col("search_no").is_not_null() & (pl.col("claim_form") == "insurer")).then(pl.format("no {}", "search_no"))
+    claims = claims.sort(*COPY).with_columns(identity=pl.coalesce(own, pl.format("{}#{}", "content", occurrence)))
+    alone = pl.len().over(*OF_RECEIPT) == 1
+    plain, several = claims.filter(alone), claims.filter(~alone)
+    if several.height:
+        first_content = pl.col("content").sort_by(*PRECEDENCE).first().over(*OF_RECEIPT, "identity")
+        several = several.with_columns(content_of_identity=first_content)
+        number = pl.struct("content_of_identity", "identity").rank("dense").over(*OF_RECEIPT).cast(pl.Int64)
+        key = pl.when(number == 1).then("receipt_key").otherwise(pl.format("{}-{}", "receipt_key", number))
+        several = several.with_columns(claim_key=key).drop("content_of_identity")
+    else:
+        several = several.with_columns(claim_key=pl.col("receipt_key"))
+    return pl.concat([plain.with_columns(claim_key=pl.col("receipt_key")), several])
+
+
+def _closings(copies: pl.DataFrame) -> pl.DataFrame:
+    """検索番号 → the claim months in which a return or a re-claim named it."""
+    named = copies.filter(pl.col("refers_search_no").is_not_null())
+    return named.group_by("refers_search_no").agg(closed=pl.col("claim_month").unique())
+
+
+def _returns_by_key(copies: pl.DataFrame) -> pl.DataFrame:
+    """Receipt key → the months of its returns that name no 検索番号."""
+    returned = copies.filter((pl.col("event") == "return") & pl.col("refers_search_no").is_null())
+    return returned.group_by("receipt_key").agg(returned_by_key=pl.col("claim_month").unique())
+
+
+def _timeline(counting: pl.DataFrame) -> pl.DataFrame:
+    """Per copy that is known at some time: `known_to_claim_month`. Claims delivered in one month only, neither returned nor claimed again,
+    are most; the others are gone through one by one."""
+    is_plain = (pl.len().over("claim_key") == 1) & (pl.col("closings").list.len() == 0)
+    plain = counting.filter(is_plain).select(*COPY, known_to_claim_month=pl.lit(STILL))
+    rows = []
+    others = counting.filter(~is_plain).sort("claim_key", "claim_month")
+    for _, claim in others.group_by("claim_key", maintain_order=True):
+        rows += _states(claim.iter_rows(named=True))
+    schema = {**{name: counting.schema[name] for name in COPY}, "known_to_claim_month": pl.Int32}
+    return pl.concat([plain, pl.DataFrame(rows, schema=schema, orient="row")])
+
+
+def _states(copies: Iterable[dict]) -> list[tuple]:
+    """Of one claim in the order of claim months: which copies are states of knowledge, and until when."""
+    states: list[list] = []
+    for copy in copies:
+        month = copy["claim_month"]
+        if states and states[-1][-1] >= month:  # the state before still counts
+            if not copy["is_reclaim"]:
+                continue
+            states[-1][-1] = before(month)
+        closed = next((closing for closing in copy["closings"] if closing >= month), None)
+        states.append([copy[name] for name in COPY] + [before(closed) if closed else STILL])
+    return [tuple(state) for state in states if state[-1] != NEVER]
+
+
+def before(month: int) -> int:
+    """The month before YYYYMM."""
+    return month - 1 if month % 100 > 1 else month - 89
+
+
+def related(copies: pl.LazyFrame, seeds: pl.DataFrame) -> pl.DataFrame:
+    """The copies whose claims the seeds (receipt_key, search_no, refers_search_no) may change, and all that these depend on in turn."""
+    found = seeds.select("receipt_key", "search_no", "refers_search_no").unique()
+    while True:
+        keys = found.get_column("receipt_key").unique()
+        numbers = pl.concat([found.get_column("search_no"), found.get_column("refers_search_no")]).drop_nulls().unique()
+        is_related = (
+            pl.col("receipt_key").is_in(keys.implode())
+            | pl.col("search_no").is_in(numbers.implode())
+            | pl.col("refers_search_no").is_in(numbers.implode())
+        )
+        rows = copies.filter(is_related).collect()
+        grown = pl.concat([found, rows.select(found.columns)]).unique()
+        if grown.height == found.height:
+            return rows
+        found = grown
