@@ -59,16 +59,9 @@ def _numbers(newest: pl.DataFrame) -> pl.DataFrame:
 def _joined(numbers: pl.DataFrame) -> pl.DataFrame:
     """(insurer_number, number, person_id) of the numbers that share a name, if no two of them were seen at once."""
     named = numbers.filter(pl.all_horizontal(pl.col(SAME).is_not_null())).with_columns(
-        group=pl.col("number"), **{name: pl.when(pl.col(name) != "").then(name) for name in NAMES}
+        group="number", **{name: pl.when(pl.col(name) != "").then(name) for name in NAMES}
     )
-    while True:  # the least number of a group spreads over equal names and equal numbers, until nothing moves
-        spread = named
-        for same in ("number", *NAMES):
-            least = pl.min("group").over(*SAME, same)
-            spread = spread.with_columns(pl.when(pl.col(same).is_not_null()).then(least).otherwise("group").alias("group"))
-        if spread.equals(named):
-            break
-        named = spread
+    named = grouped(named, *((*SAME, same) for same in ("number", *NAMES)))
     group = ("insurer_number", "sex", "birth_month", "group")
     once = named.select(*group, "number", "first_service_month", "last_service_month").unique()
     ordered = once.sort("first_service_month", "last_service_month", "number")
@@ -79,6 +72,18 @@ def _joined(numbers: pl.DataFrame) -> pl.DataFrame:
         .select("insurer_number", "number", person_id=pl.first("number").over(*group))
         .unique(["insurer_number", "number"], keep="none")  # one number under two birth months or sexes: nothing is known of it
     )
+
+
+def grouped(rows: pl.DataFrame, *equal: Sequence[str]) -> pl.DataFrame:
+    """Rows that are equal in one of these sets of columns (null is equal to nothing), directly or over others, get one `group`."""
+    while True:  # the least group spreads over equal rows until nothing moves
+        spread = rows
+        for columns in equal:
+            least = pl.when(pl.all_horizontal(pl.col(columns).is_not_null())).then(pl.min("group").over(columns))
+            spread = spread.with_columns(group=pl.coalesce(least, "group"))
+        if spread.equals(rows):
+            return rows
+        rows = spread
 
 
 def refresh(settings: Settings, insurers: Iterable[str]) -> None:
