@@ -24,9 +24,11 @@ Exit codes: 0 done · 2 wrong call · 3 input to be mended by its sender · 4 co
 )
 masters_app = typer.Typer(no_args_is_help=True, help="Official lists: drugs, prices, biosimilars, NDB Open Data.")
 keys_app = typer.Typer(no_args_is_help=True, help="Each insurer's own key; without it nothing is ingested.")
+persons_app = typer.Typer(no_args_is_help=True, help="Persons of several insurers, inside a scope of joint use.")
 config_app = typer.Typer(no_args_is_help=True, help="Insurers and regions, as files.")
 app.add_typer(masters_app, name="masters")
 app.add_typer(keys_app, name="keys")
+app.add_typer(persons_app, name="persons")
 app.add_typer(config_app, name="config")
 
 InsurerOption = Annotated[str | None, typer.Option("--insurer", help="保険者番号, 8 digits (国保: 6)")]
@@ -124,19 +126,24 @@ def build(
 ) -> None:
     """dbt build in this process: silver → marts, with all tests. Does nothing if nothing changed."""
     from spark_jobs import build as job
+    from spark_jobs.identity import erasure
 
     with lake("build") as settings, step("docs" if docs else "build"):
         console.print(str(job.docs(settings) if docs else job.run(settings, select=select)), soft_wrap=True)
+        if not docs and select is None:
+            erasure.after_build(settings)
 
 
 @app.command()
 def publish(region: Annotated[str, typer.Option(help="a file of config/regions")] = "demo") -> None:
     """Marts → PostgreSQL (a login per insurer) and the region's report."""
+    from spark_jobs.identity import erasure
     from spark_jobs.publish import publication
 
     settings = Settings()
     with step("publish"):
         console.print(publication.run(settings, region))
+    erasure.after_publish(settings)
 
 
 @app.command()
@@ -173,6 +180,69 @@ def keys_create(insurer: InsurerOption = None) -> None:
 
     for made in keys.create(Settings(), insurer):
         console.print(f"made {made}")
+
+
+@keys_app.command("rotate")
+def keys_rotate(insurer: Annotated[str, typer.Option("--insurer", help="保険者番号")]) -> None:
+    """Make the next key of an insurer; persons stay linked. The older keys stay: new pseudonyms are built on theirs."""
+    from spark_jobs.identity import rotation
+
+    with lake("keys rotate") as settings:
+        console.print(rotation.run(settings, insurer), soft_wrap=True)
+
+
+@persons_app.command("link")
+def persons_link(scope: Annotated[str, typer.Option(help="joint_use_scope of the insurers' files")]) -> None:
+    """Link persons between the insurers of one scope of joint use (共同利用); refused under entrustment (委託)."""
+    from spark_jobs.identity import scope_link
+
+    with lake("persons link") as settings:
+        console.print(scope_link.run(settings, scope))
+
+
+@app.command()
+def reidentify(
+    insurer: Annotated[str, typer.Option("--insurer", help="保険者番号 of the owner")],
+    identity: Annotated[Path, typer.Option(help="the owner's private key (age identity)")],
+    persons: Annotated[Path, typer.Option(help="CSV with a column person_id1 or person_id")],
+    out: Annotated[Path, typer.Option(help="the mailing list, a new file outside the lake")],
+    purpose: Annotated[str | None, typer.Option(help="利用目的: one of the insurer's file; needed where it states several")] = None,
+) -> None:
+    """Pseudonyms → the insurer's mailing list, by its private key only. Logged. The list carries survey keys, no pseudonyms."""
+    from spark_jobs.identity import reidentify as job
+
+    with lake("reidentify") as settings:
+        console.print(job.run(settings, insurer, identity, persons, out, purpose), soft_wrap=True)
+
+
+@app.command()
+def erase(
+    insurer: InsurerOption = None,
+    person: Annotated[list[str] | None, typer.Option(help="person_id1 of a member; may be given several times")] = None,
+    person_file: Annotated[
+        Path | None, typer.Option(help="CSV with person_id1, or insured_symbol, insured_number, birth_date, sex as the member writes them")
+    ] = None,
+    identity: Annotated[Path | None, typer.Option(help="the owner's private key: then the vault keeps the other persons")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask before a whole insurer is erased")] = False,
+) -> None:
+    """Destroy what the lake holds of a member, or of an insurer that withdraws; old versions too. Without options: finish what is open."""
+    from spark_jobs.identity import erasure
+
+    if insurer and not (person or person_file or yes):
+        typer.confirm(f"Erase all of insurer {insurer}? It can not be undone", abort=True)
+    with lake("erase") as settings:
+        for line in erasure.run(settings, insurer, person, person_file, identity) if insurer else erasure.resume(settings, identity):
+            console.print(line, soft_wrap=True)
+        for line in erasure.open_work(settings):
+            console.print(f"to do: {line}", soft_wrap=True)
+
+
+@app.command()
+def access(insurer: InsurerOption = None) -> None:
+    """Who used what concerns persons: when, for what, how many. No names."""
+    from spark_jobs.identity import access as job
+
+    job.show(Settings(), insurer, Console())
 
 
 @config_app.command("check")
