@@ -1,6 +1,8 @@
 """The `lake` command: every step of the house, the same by hand, from make and from Airflow."""
 
+import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +10,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
+from spark_jobs import errors, log
 from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.progress import console, step
 from spark_jobs.settings import Settings
@@ -20,7 +24,8 @@ app = typer.Typer(
     help="""Receipts (レセプト) of many insurers → a lake → biosimilar shares and savings.
 
 A month, by hand: **deliver** → **ingest** → **build** → **publish**. `lake status` says what is there.
-Exit codes: 0 done · 2 wrong call · 3 input to be mended by its sender · 4 configuration · 5 something must come first · 6 lake in use.""",
+Exit codes: 0 done · 2 wrong call · 3 input to be mended by its sender · 4 configuration · 5 something must come first · 6 lake in use ·
+7 disk, folder or memory.""",
 )
 masters_app = typer.Typer(no_args_is_help=True, help="Official lists: drugs, prices, biosimilars, NDB Open Data.")
 keys_app = typer.Typer(no_args_is_help=True, help="Each insurer's own key; without it nothing is ingested.")
@@ -35,12 +40,25 @@ MonthOption = Annotated[int | None, typer.Option("--claim-month", help="請求�
 
 @contextmanager
 def lake(purpose: str) -> Iterator[Settings]:
-    """The lake, held, with its tables."""
+    """The lake, held, with its tables; begin and end of the command go to the log."""
     from spark_jobs import session
 
-    settings = Settings()
-    with session.hold_lake(settings, purpose):
-        yield settings
+    settings, start, code = Settings(), time.perf_counter(), int(ExitCode.FAILED)
+    log.write(settings, [{"event": "begin", "command": purpose}])
+    try:
+        with session.hold_lake(settings, purpose):
+            yield settings
+        code = ExitCode.OK
+    except typer.Exit as end:
+        code = end.exit_code
+        raise
+    except LakeError as error:
+        code = error.code
+        raise
+    finally:
+        log.write(
+            settings, [{"event": "end", "command": purpose, "seconds": round(time.perf_counter() - start, 1), "exit_code": int(code)}]
+        )
 
 
 @app.command()
@@ -186,12 +204,19 @@ def config_check() -> None:
 
 
 def main() -> None:
-    """Entry point: one clear line for what is foreseen, an exit code for scripts."""
+    """Entry point: one clear line for whatever goes wrong, an exit code for scripts; never a text that could quote a receipt."""
     try:
         app()
-    except LakeError as error:
-        console.print(f"[red]lake:[/red] {error}", soft_wrap=True)
-        sys.exit(error.code)
+    except Exception as error:
+        if os.environ.get("LAKE_TRACEBACK"):
+            raise
+        settings = Settings()
+        told = errors.explained(error, settings.home_path)
+        if told is None:
+            told = errors.unforeseen(error, settings.home_path)
+            log.write(settings, [{"event": "failed", "error": type(error).__name__, "frames": ", ".join(errors.frames(error))}])
+        console.print(f"[red]lake:[/red] {escape(str(told))}", soft_wrap=True)
+        sys.exit(told.code)
 
 
 if __name__ == "__main__":
