@@ -38,14 +38,19 @@ InsurerOption = Annotated[str | None, typer.Option("--insurer", help="保険者�
 MonthOption = Annotated[int | None, typer.Option("--claim-month", help="請求年月, YYYYMM")]
 
 
+MIGRATE = "migrate"
+
+
 @contextmanager
 def lake(purpose: str) -> Iterator[Settings]:
     """The lake, held, with its tables; begin and end of the command go to the log."""
-    from spark_jobs import session
+    from spark_jobs import migrate, session
 
     settings, start, code = Settings(), time.perf_counter(), int(ExitCode.FAILED)
     log.write(settings, [{"event": "begin", "command": purpose}])
     try:
+        if purpose != MIGRATE:
+            migrate.check(settings)
         with session.hold_lake(settings, purpose):
             yield settings
         code = ExitCode.OK
@@ -182,6 +187,28 @@ def inspect(
     from spark_jobs.landing import view
 
     view.show(path, receipt, Console())
+
+
+@app.command()
+def maintain(
+    keep_days: Annotated[int, typer.Option(help="days for which older versions of the tables can still be read", min=0)] = 7,
+) -> None:
+    """Fold small files, remove what no version needs, shorten the log. Once a month; contents stay."""
+    from spark_jobs import maintain as job
+
+    with lake("maintain") as settings, step("maintain"):
+        done = job.run(settings, keep_days)
+        console.print("\n".join(map(str, done)) if done else "nothing to do", soft_wrap=True)
+
+
+@app.command(MIGRATE)
+def migrate_tables() -> None:
+    """Bring a lake of an earlier version of this project forward. Once after an update; the other commands say when."""
+    from spark_jobs import migrate as job
+
+    with lake(MIGRATE) as settings, step(MIGRATE):
+        done = job.run(settings)
+        console.print("\n".join(done) if done else "nothing to do", soft_wrap=True)
 
 
 @keys_app.command("create")

@@ -23,13 +23,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """`schema.name`; `key` is unique (tests hold it); `partition_by` at most one column."""
+    """`schema.name`; `key` is unique (tests hold it); `partition_by` at most one column.
+
+    `version` rises when the same columns come to hold other contents: `lake migrate` has them derived anew.
+    """
 
     name: str
     comment: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     partition_by: tuple[str, ...] = ()
+    version: int = 1
 
     @cached_property
     def column_names(self) -> list[str]:
