@@ -1,6 +1,8 @@
 """The `lake` command: every step of the house, the same by hand, from make and from Airflow."""
 
+import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +10,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
+from spark_jobs import errors, log
 from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.progress import console, step
 from spark_jobs.settings import Settings
@@ -20,27 +24,48 @@ app = typer.Typer(
     help="""Receipts (レセプト) of many insurers → a lake → biosimilar shares and savings.
 
 A month, by hand: **deliver** → **ingest** → **build** → **publish**. `lake status` says what is there.
-Exit codes: 0 done · 2 wrong call · 3 input to be mended by its sender · 4 configuration · 5 something must come first · 6 lake in use.""",
+Exit codes: 0 done · 2 wrong call · 3 input to be mended by its sender · 4 configuration · 5 something must come first · 6 lake in use ·
+7 disk, folder or memory.""",
 )
 masters_app = typer.Typer(no_args_is_help=True, help="Official lists: drugs, prices, biosimilars, NDB Open Data.")
 keys_app = typer.Typer(no_args_is_help=True, help="Each insurer's own key; without it nothing is ingested.")
+persons_app = typer.Typer(no_args_is_help=True, help="Persons of several insurers, inside a scope of joint use.")
 config_app = typer.Typer(no_args_is_help=True, help="Insurers and regions, as files.")
 app.add_typer(masters_app, name="masters")
 app.add_typer(keys_app, name="keys")
+app.add_typer(persons_app, name="persons")
 app.add_typer(config_app, name="config")
 
 InsurerOption = Annotated[str | None, typer.Option("--insurer", help="保険者番号, 8 digits (国保: 6)")]
 MonthOption = Annotated[int | None, typer.Option("--claim-month", help="請求年月, YYYYMM")]
 
 
+MIGRATE = "migrate"
+
+
 @contextmanager
 def lake(purpose: str) -> Iterator[Settings]:
-    """The lake, held, with its tables."""
-    from spark_jobs import session
+    """The lake, held, with its tables; begin and end of the command go to the log."""
+    from spark_jobs import migrate, session
 
-    settings = Settings()
-    with session.hold_lake(settings, purpose):
-        yield settings
+    settings, start, code = Settings(), time.perf_counter(), int(ExitCode.FAILED)
+    log.write(settings, [{"event": "begin", "command": purpose}])
+    try:
+        if purpose != MIGRATE:
+            migrate.check(settings)
+        with session.hold_lake(settings, purpose):
+            yield settings
+        code = ExitCode.OK
+    except typer.Exit as end:
+        code = end.exit_code
+        raise
+    except LakeError as error:
+        code = error.code
+        raise
+    finally:
+        log.write(
+            settings, [{"event": "end", "command": purpose, "seconds": round(time.perf_counter() - start, 1), "exit_code": int(code)}]
+        )
 
 
 @app.command()
@@ -124,19 +149,24 @@ def build(
 ) -> None:
     """dbt build in this process: silver → marts, with all tests. Does nothing if nothing changed."""
     from spark_jobs import build as job
+    from spark_jobs.identity import erasure
 
     with lake("build") as settings, step("docs" if docs else "build"):
         console.print(str(job.docs(settings) if docs else job.run(settings, select=select)), soft_wrap=True)
+        if not docs and select is None:
+            erasure.after_build(settings)
 
 
 @app.command()
 def publish(region: Annotated[str, typer.Option(help="a file of config/regions")] = "demo") -> None:
     """Marts → PostgreSQL (a login per insurer) and the region's report."""
+    from spark_jobs.identity import erasure
     from spark_jobs.publish import publication
 
     settings = Settings()
     with step("publish"):
         console.print(publication.run(settings, region))
+    erasure.after_publish(settings)
 
 
 @app.command()
@@ -166,6 +196,28 @@ def inspect(
     view.show(path, receipt, Console())
 
 
+@app.command()
+def maintain(
+    keep_days: Annotated[int, typer.Option(help="days for which older versions of the tables can still be read", min=0)] = 7,
+) -> None:
+    """Fold small files, remove what no version needs, shorten the log. Once a month; contents stay."""
+    from spark_jobs import maintain as job
+
+    with lake("maintain") as settings, step("maintain"):
+        done = job.run(settings, keep_days)
+        console.print("\n".join(map(str, done)) if done else "nothing to do", soft_wrap=True)
+
+
+@app.command(MIGRATE)
+def migrate_tables() -> None:
+    """Bring a lake of an earlier version of this project forward. Once after an update; the other commands say when."""
+    from spark_jobs import migrate as job
+
+    with lake(MIGRATE) as settings, step(MIGRATE):
+        done = job.run(settings)
+        console.print("\n".join(done) if done else "nothing to do", soft_wrap=True)
+
+
 @keys_app.command("create")
 def keys_create(insurer: InsurerOption = None) -> None:
     """Make the missing keys of an insurer (all of config/insurers by default); never replaces one."""
@@ -173,6 +225,69 @@ def keys_create(insurer: InsurerOption = None) -> None:
 
     for made in keys.create(Settings(), insurer):
         console.print(f"made {made}")
+
+
+@keys_app.command("rotate")
+def keys_rotate(insurer: Annotated[str, typer.Option("--insurer", help="保険者番号")]) -> None:
+    """Make the next key of an insurer; persons stay linked. The older keys stay: new pseudonyms are built on theirs."""
+    from spark_jobs.identity import rotation
+
+    with lake("keys rotate") as settings:
+        console.print(rotation.run(settings, insurer), soft_wrap=True)
+
+
+@persons_app.command("link")
+def persons_link(scope: Annotated[str, typer.Option(help="joint_use_scope of the insurers' files")]) -> None:
+    """Link persons between the insurers of one scope of joint use (共同利用); refused under entrustment (委託)."""
+    from spark_jobs.identity import scope_link
+
+    with lake("persons link") as settings:
+        console.print(scope_link.run(settings, scope))
+
+
+@app.command()
+def reidentify(
+    insurer: Annotated[str, typer.Option("--insurer", help="保険者番号 of the owner")],
+    identity: Annotated[Path, typer.Option(help="the owner's private key (age identity)")],
+    persons: Annotated[Path, typer.Option(help="CSV with a column person_id1 or person_id")],
+    out: Annotated[Path, typer.Option(help="the mailing list, a new file outside the lake")],
+    purpose: Annotated[str | None, typer.Option(help="利用目的: one of the insurer's file; needed where it states several")] = None,
+) -> None:
+    """Pseudonyms → the insurer's mailing list, by its private key only. Logged. The list carries survey keys, no pseudonyms."""
+    from spark_jobs.identity import reidentify as job
+
+    with lake("reidentify") as settings:
+        console.print(job.run(settings, insurer, identity, persons, out, purpose), soft_wrap=True)
+
+
+@app.command()
+def erase(
+    insurer: InsurerOption = None,
+    person: Annotated[list[str] | None, typer.Option(help="person_id1 of a member; may be given several times")] = None,
+    person_file: Annotated[
+        Path | None, typer.Option(help="CSV with person_id1, or insured_symbol, insured_number, birth_date, sex as the member writes them")
+    ] = None,
+    identity: Annotated[Path | None, typer.Option(help="the owner's private key: then the vault keeps the other persons")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask before a whole insurer is erased")] = False,
+) -> None:
+    """Destroy what the lake holds of a member, or of an insurer that withdraws; old versions too. Without options: finish what is open."""
+    from spark_jobs.identity import erasure
+
+    if insurer and not (person or person_file or yes):
+        typer.confirm(f"Erase all of insurer {insurer}? It can not be undone", abort=True)
+    with lake("erase") as settings:
+        for line in erasure.run(settings, insurer, person, person_file, identity) if insurer else erasure.resume(settings, identity):
+            console.print(line, soft_wrap=True)
+        for line in erasure.open_work(settings):
+            console.print(f"to do: {line}", soft_wrap=True)
+
+
+@app.command()
+def access(insurer: InsurerOption = None) -> None:
+    """Who used what concerns persons: when, for what, how many. No names."""
+    from spark_jobs.identity import access as job
+
+    job.show(Settings(), insurer, Console())
 
 
 @config_app.command("check")
@@ -186,12 +301,19 @@ def config_check() -> None:
 
 
 def main() -> None:
-    """Entry point: one clear line for what is foreseen, an exit code for scripts."""
+    """Entry point: one clear line for whatever goes wrong, an exit code for scripts; never a text that could quote a receipt."""
     try:
         app()
-    except LakeError as error:
-        console.print(f"[red]lake:[/red] {error}", soft_wrap=True)
-        sys.exit(error.code)
+    except Exception as error:
+        if os.environ.get("LAKE_TRACEBACK"):
+            raise
+        settings = Settings()
+        told = errors.explained(error, settings.home_path)
+        if told is None:
+            told = errors.unforeseen(error, settings.home_path)
+            log.write(settings, [{"event": "failed", "error": type(error).__name__, "frames": ", ".join(errors.frames(error))}])
+        console.print(f"[red]lake:[/red] {escape(str(told))}", soft_wrap=True)
+        sys.exit(told.code)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from spark_jobs.claim_format.codes import check_digit
 from spark_jobs.errors import ExitCode, LakeError
@@ -52,8 +52,16 @@ class Insurer(BaseModel):
     start_claim_month: Month
     mismatch: Literal["keep", "reject"] = "keep"
     legal_basis: Literal["joint_use", "entrustment", "own"]
+    joint_use_scope: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
     purposes: list[str] = Field(min_length=1)
     retention_years: int = Field(ge=1)
+
+    @field_validator("joint_use_scope")
+    @classmethod
+    def _only_with_joint_use(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and info.data.get("legal_basis") != "joint_use":
+            raise ValueError("a scope only where legal_basis is joint_use (個人情報保護法 27条5項3号)")
+        return value
 
 
 class Region(BaseModel):
@@ -101,8 +109,31 @@ def _fault(error: ValidationError | yaml.YAMLError) -> tuple[str, str]:
 
 @cache
 def insurers(settings: Settings) -> dict[str, Insurer]:
-    """All insurers, by number."""
-    return _read(settings.config / "insurers", Insurer, "insurer_number")
+    """All insurers, by number; those of one scope of joint use make known the same purposes."""
+    found = _read(settings.config / "insurers", Insurer, "insurer_number")
+    purposes: dict[str, Insurer] = {}
+    for entry in found.values():
+        if entry.joint_use_scope:
+            first = purposes.setdefault(entry.joint_use_scope, entry)
+            if set(entry.purposes) != set(first.purposes):
+                raise LakeError(
+                    f"config/insurers/{entry.insurer_number}.yaml", f"purposes of its own in scope {entry.joint_use_scope}",
+                    f"those of {first.insurer_number}.yaml: a scope of joint use has one announcement", "Make them equal.",
+                    ExitCode.BAD_CONFIG,
+                )  # fmt: skip
+    return found
+
+
+def scope(settings: Settings, key: str) -> list[str]:
+    """The insurers of a scope of joint use (共同利用); an error where it names none."""
+    found = [number for number, entry in insurers(settings).items() if entry.joint_use_scope == key]
+    if not found:
+        raise LakeError(
+            f"--scope {key}", "no insurer with this joint_use_scope", "insurers under legal_basis joint_use that name it",
+            "Persons of several insurers are linked only inside a scope of joint use, never under entrustment (委託): docs/privacy.md.",
+            ExitCode.BAD_CONFIG,
+        )  # fmt: skip
+    return sorted(found)
 
 
 @cache

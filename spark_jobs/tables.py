@@ -23,13 +23,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """`schema.name`; `key` is unique (tests hold it); `partition_by` at most one column."""
+    """`schema.name`; `key` is unique (tests hold it); `partition_by` at most one column.
+
+    `version` rises when the same columns come to hold other contents: `lake migrate` has them derived anew.
+    """
 
     name: str
     comment: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     partition_by: tuple[str, ...] = ()
+    version: int = 1
 
     @cached_property
     def column_names(self) -> list[str]:
@@ -496,6 +500,106 @@ recorded_at | timestamp | when
 detail | string | models built, tests passed
 """),
     key=("build_key", "recorded_at"),
+)
+
+PERSON_LINK = Table(
+    "silver.person_link",
+    "同一加入者の対応 (仮名): one row per person_id1; the same person_id over key versions and over a changed number inside one insurer",
+    _columns("""
+insurer_number | string | 保険者番号
+person_id1 | string | ID1, as it stands on facts
+key_version | int | version of the key that made person_id1
+person_id | string | the person: ID1 of the first number seen, by the newest key
+link_version | int | version of the key that made person_id
+is_linked | boolean | more than one person_id1 stands for this person
+valid_from_service_month | int | first 診療年月 seen under person_id1, YYYYMM
+valid_to_service_month | int | last 診療年月 seen under person_id1, YYYYMM
+"""),
+    key=("insurer_number", "person_id1"),
+    partition_by=("insurer_number",),
+)
+
+VAULT = Table(
+    "identity.vault",
+    "保険者の封印台帳: one row per file and insurer: what the insurer needs to write to its members, sealed to its public key (age)",
+    _columns(f"""
+insurer_number | string | 保険者番号: owner, of the claims
+{FILE}
+claim_month | int | 請求年月 of the file, YYYYMM
+person_count | int | persons in it
+sealed | binary | age file; in it a Parquet table person_id1, insured_symbol 記号, insured_number 番号, branch_no 枝番, names, birth date, sex, last claim month
+"""),
+    key=("insurer_number", "file_sha256"),
+    partition_by=("insurer_number",),
+)
+
+SCOPE_PERSON = Table(
+    "identity.scope_person",
+    "共同利用の仮名: one row per file and person of an insurer that takes part in a scope of joint use (共同利用)",
+    _columns(f"""
+insurer_number | string | 保険者番号
+{FILE}
+person_id1 | string | ID1
+scope_key | string | joint_use_scope of the insurer's file
+scope_id_kana | string | pseudonym of kana name, birth date, sex by the key of the scope; null without kana name
+scope_id_kanji | string | pseudonym of name, birth date, sex by the key of the scope; null without name
+"""),
+    key=("insurer_number", "file_sha256", "person_id1"),
+    partition_by=("insurer_number",),
+)
+
+SCOPE_LINK = Table(
+    "identity.scope_link",
+    "共同利用内の同一人: one row per person_id1 of a person who was seen at two or more insurers of one scope",
+    _columns("""
+scope_key | string | scope of joint use
+insurer_number | string | 保険者番号
+person_id1 | string | ID1
+scope_person_id | string | the person within the scope
+"""),
+    key=("scope_key", "insurer_number", "person_id1"),
+)
+
+ACCESS = Table(
+    "ops.access",
+    "アクセス記録: one row per use of what concerns persons: who, when, what for; append-only, no names",
+    _columns("""
+recorded_at | timestamp | when
+os_user | string | who: user of the operating system
+command | string | keys rotate, reidentify, erase, persons link
+insurer_number | string | 保険者番号; null = several
+person_count | int | persons concerned
+purpose | string | 利用目的, as in the insurer's file
+detail | string | what it ended in, never a person's data
+"""),
+    key=("recorded_at", "os_user", "command"),
+)
+
+EXPORT_KEY = Table(
+    "ops.export_key",
+    "送付先と回答の対応: one row per person of a mailing list: the survey key under which an answer comes back",
+    _columns("""
+export_id | string | one mailing list
+insurer_number | string | 保険者番号
+person_id1 | string | ID1
+survey_key | string | on the mailing list in place of a pseudonym
+"""),
+    key=("export_id", "survey_key"),
+)
+
+ERASURE = Table(
+    "ops.erasure",
+    "消去の記録: one row per step of an erasure; its first step is the tombstone that ingest consults",
+    _columns("""
+erasure_id | string | one request
+insurer_number | string | 保険者番号
+step | string | tombstone, then what is done of erasure.STEPS
+sealed_person | binary | pseudonyms of the persons, sealed to the lake's own key (tombstone); null = the whole insurer, or a later step
+person_count | int | persons of the request; null = the whole insurer
+detail | string | what the step did, never a pseudonym
+recorded_at | timestamp | when
+"""),
+    key=("erasure_id", "step"),
 )
 
 ALL = tuple(value for value in list(globals().values()) if isinstance(value, Table))

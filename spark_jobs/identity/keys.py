@@ -1,6 +1,7 @@
-"""Each insurer's own secrets, in `secrets`, never under the lake: a key for pseudonyms, an age key pair that seals quarantined lines.
+"""Each insurer's own secrets, in `secrets`, never under the lake: keys for pseudonyms, an age key pair that seals its vault and its
+quarantined lines; beside them the key of each scope of joint use, and the lake's own key pair for tombstones.
 
-The lake keeps the private half only until its owner takes `<insurer_number>.identity` away; it never reads it.
+The lake keeps an insurer's private half only until its owner takes `<insurer_number>.identity` away; ingest never reads it.
 """
 
 import os
@@ -38,7 +39,38 @@ def create(settings: Settings, insurer_number: str | None) -> list[str]:
             identity = x25519.Identity.generate()
             made.append(_write(place / f"{number}.identity", f"{identity}\n".encode()))
             made.append(_write(place / f"{number}.recipient", f"{identity.to_public()}\n".encode()))
+    for scope in sorted({entry for number in numbers if (entry := config.insurer(settings, number).joint_use_scope)}):
+        if not (file := _scope_file(settings, scope)).exists():
+            made.append(_write(file, secrets.token_bytes(KEY_BYTES)))
     return made
+
+
+def add_version(settings: Settings, insurer_number: str) -> int:
+    """Make the next key of an insurer that has one; the older ones stay, since each pseudonym is built on them. Returns its version."""
+    newest = len(chain(settings, insurer_number)) + 1
+    _write(folder(settings) / f"{insurer_number}.v{newest}.key", secrets.token_bytes(KEY_BYTES))
+    return newest
+
+
+def scope_key(settings: Settings, scope: str) -> bytes:
+    """The key of a scope of joint use."""
+    file = _scope_file(settings, scope)
+    if not file.exists():
+        raise LakeError(f"{folder(settings)}", f"no key of scope {scope}", file.name, "Run lake keys create.", ExitCode.NOT_READY)
+    return file.read_bytes()
+
+
+def _scope_file(settings: Settings, scope: str) -> Path:
+    return folder(settings) / f"scope.{scope}.v{FIRST_VERSION}.key"
+
+
+def tombstone_identity(settings: Settings) -> x25519.Identity:
+    """The lake's own key pair, made at first need: the pseudonyms of erased persons stand in no table, but ingest must know them."""
+    file = folder(settings) / "tombstone.identity"
+    if not file.exists():
+        folder(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write(file, f"{x25519.Identity.generate()}\n".encode())
+    return x25519.Identity.from_str(file.read_text(encoding="ascii").strip())
 
 
 def versions(settings: Settings) -> dict[str, int]:

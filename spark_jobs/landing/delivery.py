@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spark_jobs import config, delta, tables
+from spark_jobs import config, delta, log, tables
 from spark_jobs.claim_format import encoding, layouts
 from spark_jobs.errors import LakeError
 from spark_jobs.landing import finding
@@ -23,6 +23,10 @@ RECEIPT_CSV = re.compile(r"^\d{1,2}[_-]REC", re.IGNORECASE)  # other CSV files o
 HEAD_BYTES = 2**18
 CLOSED = ("rejected", "withdrawn")  # may be delivered again
 OPEN = ("received", "bronze")
+LOGGED = (
+    "state", "insurer_number", "file_sha256", "claim_form", "claim_kind", "claim_month", "file_bytes", "receipt_count", "line_count",
+    "quarantine_count",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,7 @@ def record(settings: Settings, events: Iterable[Event]) -> list[DeliveredFile]:
     ]  # fmt: skip
     if rows:
         delta.append(settings, tables.DELIVERY, rows)
+        log.write(settings, [{"event": "delivery"} | {name: row[name] for name in LOGGED} for row in rows])
     return [DeliveredFile(**{column.name: row[column.name] for column in fields(DeliveredFile)}) for row in rows]
 
 

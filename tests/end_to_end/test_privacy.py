@@ -1,11 +1,11 @@
 """No name, insured number, chart number or telephone of the generated people, and no key, in any file of the lake; and the search would find them."""
 
 import base64
-import csv
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
+from people import people
 from search import Words, contents, search
 
 from spark_jobs import tables
@@ -16,31 +16,6 @@ from spark_jobs.landing import delivery
 from spark_jobs.publish import postgres
 from spark_jobs.settings import Settings
 from spark_jobs.synthetic import consortium
-
-NAMING = (
-    "name",
-    "kana",
-    "kana_large",
-    "symbol",
-    "symbol_half_width",
-    "number",
-    "number_half_width",
-    "phone",
-    "recipient_number",
-    "chart_numbers",
-)
-
-
-def people(truth: Path) -> dict[str, set[str]]:
-    """Every text that names somebody, by column of truth/people.csv; birth dates to the day; the doctors."""
-    with (truth / "people.csv").open(encoding="utf-8", newline="") as f:
-        rows = list(csv.DictReader(f))
-    with (truth / "facilities.csv").open(encoding="utf-8", newline="") as f:
-        doctors = {name for row in csv.DictReader(f) for name in row["doctors"].split("|")}
-    found = {column: {row[column] for row in rows} for column in NAMING}
-    found["chart_numbers"] = {number for row in rows for number in row["chart_numbers"].split()}
-    found["birth_date"] = {row["birth_date"] for row in rows if row["birth_date"] < "2000"}  # later ones are also days of treatment
-    return found | {"doctors": doctors}
 
 
 def key_forms(secrets: Path) -> list[bytes]:

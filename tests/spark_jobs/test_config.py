@@ -35,8 +35,9 @@ def test_the_demo_consortium_has_eight_company_insurers_in_the_ratios_of_the_mod
         (f'"{INSURER}"', '"06139902"', "insurer_number is '06139902'; expected Value error, check digit 1 at the end"),
         ("kind: kenpo", "kind: union", "kind is 'union'; expected Input should be 'kenpo'"),
         ("retention_years: 5", "retention: 5", "retention"),
+        ("legal_basis: joint_use", "legal_basis: entrustment", "joint_use_scope is 'demo'; expected Value error, a scope only where"),
     ],
-    ids=["month", "check digit", "kind", "unknown field"],
+    ids=["month", "check digit", "kind", "unknown field", "scope under entrustment"],
 )
 def test_a_fault_in_an_insurer_file_names_file_found_and_expected(place: Settings, old: str, new: str, message: str):
     file = place.config / "insurers" / f"{INSURER}.yaml"
@@ -58,3 +59,16 @@ def test_a_region_may_name_only_insurers_that_have_a_file(place: Settings):
 def test_an_unknown_depositor_is_told_what_to_do(place: Settings):
     with pytest.raises(LakeError, match=r"an unknown depositor; expected one of the 8 .* Add .*99999999\.yaml"):
         config.insurer(place, "99999999")
+
+
+def test_insurers_of_one_scope_make_known_the_same_purposes(place: Settings):
+    file = place.config / "insurers" / f"{INSURER}.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("効果の検証", "研究"), encoding="utf-8")
+    with pytest.raises(LakeError, match="purposes of its own in scope demo"):
+        config.insurers(place)
+
+
+def test_a_scope_holds_only_the_insurers_that_name_it(place: Settings):
+    assert config.scope(place, "demo") == [INSURER, "06279905"]
+    with pytest.raises(LakeError, match="never under entrustment"):
+        config.scope(place, "other")

@@ -28,7 +28,8 @@ def test_a_key_is_made_once_readable_by_its_owner_only_and_never_replaced(own: S
 
 
 def test_all_insurers_get_keys_of_their_own(own: Settings) -> None:
-    assert len(keys.create(own, None)) == 3 * 8
+    assert len(made := keys.create(own, None)) == 3 * 8 + 1
+    assert "scope.demo.v1.key" in made and len(keys.scope_key(own, "demo")) == 32
     assert len({keys.key_file(own, number).read_bytes() for number in keys.versions(own)}) == 8
 
 
@@ -48,6 +49,17 @@ def test_the_newest_version_counts(own: Settings) -> None:
     keys.create(own, INSURER)
     (keys.folder(own) / f"{INSURER}.v2.key").write_bytes(b"2" * 32)
     assert keys.key_file(own, INSURER).name == f"{INSURER}.v2.key"
+
+
+def test_the_next_version_leaves_the_older_ones(own: Settings) -> None:
+    keys.create(own, INSURER)
+    assert keys.add_version(own, INSURER) == 2
+    assert len(keys.chain(own, INSURER)) == 2 and keys.create(own, INSURER) == []
+
+
+def test_a_scope_without_a_key_says_which_command_makes_it(own: Settings) -> None:
+    with pytest.raises(LakeError, match=r"scope\.demo\.v1\.key\. Run lake keys create"):
+        keys.scope_key(own, "demo")
 
 
 def test_a_missing_key_says_which_command_makes_it(own: Settings) -> None:
