@@ -61,7 +61,7 @@ def delivered(settings: Settings, bundle: Bundle) -> Converted:
         parts=delta.write_parts(settings, tables.CLAIM_LINE, kept) + delta.write_parts(settings, tables.QUARANTINE_LINE, out),
         counts=_counts(lines, files),
     )
-    if bundle.claim_kind in layouts.SILVER_KINDS and groups:
+    if bundle.claim_kind in layouts.SILVER_KINDS and "RE" in groups:
         owners = receipts.select("rid", "file_no", "receipt_seq", "sent", "owner").join(files, on="file_no", maintain_order="left")
         versions = {number: chains.version(number) for number in chains.chains}
         version = pl.col("owner").replace_strict(versions, default=None, return_dtype=pl.Int32)

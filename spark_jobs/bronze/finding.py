@@ -37,9 +37,9 @@ def payers(groups: dict[str, pl.DataFrame], files: pl.DataFrame, kind: str, form
     for record_id, name in PAYERS.items():
         if record_id not in groups or record_id not in layouts.records(kind, form):
             continue
-        lines = cells(groups[record_id], kind, form, record_id, (name,)).join(files, on="file_no")
+        lines = cells(groups[record_id], kind, form, record_id, (name,)).rename({name: "number"}).join(files, on="file_no")
         numbers = (
-            lines.with_columns(number=insurer_number(pl.col(name).fill_null("")))
+            lines.with_columns(number=insurer_number(pl.col("number").fill_null("")))
             .sort("line_no")
             .group_by(*FILE, "number", maintain_order=True)
             .agg(count=pl.len(), receipts=pl.col("rid").n_unique(), line_no=pl.col("line_no").first(), receipt_seq=pl.col("receipt_seq").first())

@@ -19,7 +19,7 @@ PRIVATE_USE = "\x80\xa0\uf8f1\uf8f2\uf8f3"  # how Python reads the bytes 80, A0,
 UNREADABLE = re.compile(f"[{BROKEN}{PRIVATE_USE}]")
 PREFIX = r"^\d{1,2},\d{1,5},\d{1,3},"  # データ識別, 行番号, 枝番号
 OUTSIDE = (*PROVIDERS, "GO")  # of the claim form
-MODES = {"N": "-?[0-9.]", "A": "[ -+--~]"}  # 数字, 英数 (a comma is no character of a field)
+MODES = {"N": "-?[0-9.]", "A": r"[ -+\x2d-~]"}  # 数字, 英数 (a comma is no character of a field)
 
 
 def prefix_fields(claim_form: str) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from spark_jobs.claim_format.data_id import REVIEWED
+from spark_jobs.claim_format.data_id import REVIEWED, SENT
 from spark_jobs.silver.fields import cells
 
 ADD, REPLACE, DELETE = "1", "2", "3"  # 補正区分
@@ -98,7 +98,7 @@ def order(
     Lines: those as sent or put in, with `position` in the receipt, `is_sent`, `is_decided`, `slot`, `is_corrected`; of the review body
     MN, SN and HR are kept too, never as decided.
     """
-    sent = receipts.select("rid", "sent")
+    sent = receipts.select("rid", pl.col("sent").fill_null(SENT))  # outside of a receipt all is as sent
     jy = groups.get("JY")
     corrected, missing = pl.DataFrame(schema=ORDER), pl.DataFrame(schema=MISSING)
     if jy is not None and (jy := jy.filter(pl.col("data_id") == REVIEWED)).height:

@@ -8,8 +8,7 @@ from deltalake import DeltaTable
 from people import people
 from search import Words, contents, search
 
-from spark_jobs import tables
-from spark_jobs.bronze import claim_line
+from spark_jobs import ingest, tables
 from spark_jobs.claim_format import privacy
 from spark_jobs.identity import keys
 from spark_jobs.landing import delivery
@@ -77,14 +76,14 @@ def clean_lake(lake):
             held.vacuum(0, dry_run=False, enforce_retention_duration=False, full=True)
 
 
-def test_with_the_pseudonymiser_off_the_search_finds_everybody(clean_lake, spark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_with_the_pseudonymiser_off_the_search_finds_everybody(clean_lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     settings = clean_lake
     consortium.write(settings, tmp_path, members=700, least_members=60, biologic_use=40.0, first_service_month=202503, months=1, seed=11)
     monkeypatch.setattr(privacy, "marks", lambda kind, form: {})
     keys.create(settings, None)
     number = "06139901"
     delivery.deliver(settings, tmp_path / "inbox" / number, number)
-    claim_line.run(spark, settings, delivery.pending(settings))
+    ingest.run(settings)
     found = set().union(
         *search(settings.warehouse / "bronze.db", Words(w for c in people(tmp_path / "truth").values() for w in c)).values()
     )

@@ -102,8 +102,7 @@ def end(place: Path) -> None:
         steps["all again in"] = state(settings.warehouse)
 
         files = [file for file in delivery.files(settings) if file.claim_month == int(LAST_CLAIM_MONTH)]
-        spark = session.start(settings)
-        batch.run(spark, settings, files)
+        batch.run(settings, files)
         steps["last month by force"] = state(settings.warehouse)
 
         steps["build"] = build.run(settings)

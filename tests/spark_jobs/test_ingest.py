@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs import ingest, tables
-from spark_jobs.bronze import claim_line
+from spark_jobs import convert, ingest, tables
 from spark_jobs.identity import keys
 from spark_jobs.landing import delivery
 from spark_jobs.silver import batch
@@ -51,11 +50,11 @@ def test_only_new_files_are_read_and_a_killed_run_is_repeated(lake, held, tmp_pa
         m.setattr(delivery, "record", killed)  # after bronze was written, before its event
         ingest.run(settings)
     with monkeypatch.context() as m, pytest.raises(KeyboardInterrupt):
-        m.setattr(batch, "run", killed)
+        m.setattr(batch, "write", killed)
         ingest.run(settings)
     assert _states(settings) == {202406: "bronze"}
     with monkeypatch.context() as m:
-        m.setattr(claim_line, "run", killed)  # bronze is there: it is not written again
+        m.setattr(convert, "delivered", killed)  # bronze is there: it is not written again
         ingest.run(settings)
     assert _states(settings) == {202406: "silver"}
     once = _contents(held)
@@ -69,7 +68,6 @@ def test_only_new_files_are_read_and_a_killed_run_is_repeated(lake, held, tmp_pa
     assert _contents(held) == once
 
     old.rename(tmp_path / "moved_away")
-    monkeypatch.setattr(batch, "run", lambda *_: None)  # what follows is of bronze and of events
     delivery.deliver(settings, _write(tmp_path, 202407), INSURER)
     lost = _write(tmp_path, 202408)
     delivery.deliver(settings, lost, INSURER)

@@ -10,7 +10,7 @@ import pytest
 from pyrage import decrypt, x25519
 from small_files import EXAMPLE, INSURER, OTHER, claim, claims, receipts, same
 
-from spark_jobs.bronze import claim_line
+from spark_jobs import ingest
 from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.identity import keys
 from spark_jobs.landing import delivery
@@ -69,7 +69,7 @@ def _bytes(text: str, end: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def taken(empty_lake, held, spark, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+def taken(empty_lake, held, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     settings = empty_lake()
     keys.create(settings, None)
     folder = tmp_path_factory.mktemp("delivered")
@@ -81,13 +81,12 @@ def taken(empty_lake, held, spark, tmp_path_factory: pytest.TempPathFactory) -> 
     assert sorted(names.values()) == sorted(FILES)
 
     def run() -> SimpleNamespace:
-        counts, lost = claim_line.run(spark, settings, pending)
-        assert not lost
+        ingest._take_in(settings, pending, ingest.IngestSummary())
         tables = {
             name: [vars(row) for row in held(name)] for name in ("bronze.claim_line", "bronze.quarantine_line", "landing.delivery_finding")
         }
         return SimpleNamespace(
-            counts={count.file.file_name: count for count in counts},
+            events=held("landing.delivery"),
             bronze=sorted(
                 (r | {"file": names[r["file_sha256"]]} for r in tables["bronze.claim_line"]), key=lambda r: (r["file"], r["line_no"])
             ),
@@ -98,7 +97,7 @@ def taken(empty_lake, held, spark, tmp_path_factory: pytest.TempPathFactory) -> 
         )
 
     first = run()
-    return SimpleNamespace(**vars(first), run=run, settings=settings, folder=folder, spark=spark, pending=pending)
+    return SimpleNamespace(**vars(first), run=run, settings=settings, folder=folder, pending=pending)
 
 
 def _kept(taken: SimpleNamespace, name: str) -> dict[int, int]:
@@ -122,8 +121,9 @@ def test_each_line_of_a_file_is_in_bronze_or_in_quarantine_once(taken: SimpleNam
         lines = _bytes(text, end).replace(b"\x1a", b"").removesuffix(b"\n").count(b"\n") + 1
         numbers = [r["line_no"] for r in (*taken.bronze, *taken.quarantine) if r["file"] == name]
         assert sorted(numbers) == list(range(1, lines + 1)), name
-        assert taken.counts[name].line_count == lines
-        assert taken.counts[name].quarantine_count == sum(r["file"] == name for r in taken.quarantine)
+        (event,) = [r for r in taken.events if r.file_name == name and r.state == "bronze" and r.event_no == 2]
+        assert event.line_count == lines
+        assert event.quarantine_count == sum(r["file"] == name for r in taken.quarantine)
 
 
 def test_the_example_comes_through_whole(taken: SimpleNamespace) -> None:
@@ -259,7 +259,7 @@ def test_taking_in_again_changes_nothing(taken: SimpleNamespace) -> None:
 def test_without_a_key_nothing_is_taken_in(taken: SimpleNamespace, tmp_path: Path) -> None:
     keyless = Settings(home=taken.settings.home, secrets=tmp_path, config=taken.settings.config)
     with pytest.raises(LakeError, match=f"no key of insurer {INSURER}; expected .* Run lake keys create --insurer {INSURER}.") as error:
-        claim_line.run(taken.spark, keyless, taken.pending[:1])
+        ingest._take_in(keyless, taken.pending[:1], ingest.IngestSummary())
     assert error.value.code == ExitCode.NOT_READY
 
 

@@ -28,10 +28,11 @@ def _file(folder: Path, text: str, claim_form: str, claim_kind: str = "med") -> 
 @pytest.mark.parametrize("size", [1, 7, 100, 1000, 10**6])
 def test_pieces_of_any_size_add_up(tmp_path: Path, text: str, form: str, lines: int, receipts: int, size: int) -> None:
     file = _file(tmp_path, text, form)
-    pieces, total = piece.cut(file, piece_bytes=size)
+    pieces = piece.cut(file, piece_bytes=size)
     whole = Path(file.file_path).read_bytes()
     assert b"".join(whole[p.offset : p.offset + p.length] for p in pieces) == whole
-    assert total == lines
+    assert sum(piece.text_of(p)[0].count(b"\n") + 1 for p in pieces) == lines
+    assert [piece.text_of(p)[1] for p in pieces] == [True] * len(pieces)
     assert [p.is_last for p in pieces] == [False] * (len(pieces) - 1) + [True]
     for p in pieces:
         before = whole[: p.offset]
@@ -45,14 +46,22 @@ def test_pieces_of_any_size_add_up(tmp_path: Path, text: str, form: str, lines: 
 def test_details_of_a_dpc_receipt_stay_with_it(tmp_path: Path, size: int) -> None:
     file = _file(tmp_path, DPC, "claim", "dpc")
     whole, receipts = Path(file.file_path).read_bytes(), [b"RE,1", b"RE,2"]
-    for p in piece.cut(file, piece_bytes=size)[0]:
+    for p in piece.cut(file, piece_bytes=size):
         assert p.offset in (0, whole.index(receipts[0]), whole.index(b"\x1a"), whole.index(receipts[1]))
         assert p.receipts_before == sum(whole.index(start) < p.offset for start in receipts)
 
 
-@pytest.mark.parametrize(("end", "lines"), [("", 14), ("\n", 15), ("x", 15), ("\x1a", 14), ("\n\x1a", 15)])
-def test_an_end_mark_is_no_line_and_a_line_end_makes_no_further_one(tmp_path: Path, end: str, lines: int) -> None:
-    assert piece.cut(_file(tmp_path, EXAMPLE + end, "insurer"))[1] == lines
+def test_small_files_of_one_kind_share_a_bundle_and_large_ones_are_cut(tmp_path: Path) -> None:
+    files = []
+    for name, text in {"a": EXAMPLE, "b": EXAMPLE + EXAMPLE, "c": EXAMPLE * 40}.items():
+        (tmp_path / name).mkdir()
+        files.append(_file(tmp_path / name, text, "insurer"))
+    size = len(EXAMPLE.encode("cp932")) * 4
+    bundles, lost = piece.bundles(files, piece_bytes=size)
+    assert not lost
+    assert [len({p.file for p in bundle.pieces}) for bundle in bundles][:1] == [2]
+    assert all(sum(p.length for p in bundle.pieces) <= size * 1.1 for bundle in bundles)
+    assert sum(p.length for bundle in bundles for p in bundle.pieces) == sum(Path(f.file_path).stat().st_size for f in files)
 
 
 def test_a_file_that_is_gone_or_changed_is_said(tmp_path: Path) -> None:

@@ -76,8 +76,9 @@ def _stand_in(mark: str, value: str, person: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def write_silver(spark, settings) -> Callable[[Iterable[Receipts]], None]:
+def write_silver(settings) -> Callable[[Iterable[Receipts]], None]:
     """Writes bronze rows of the files (once) and runs the batch on them."""
+    from spark_jobs.landing import delivery
     from spark_jobs.silver import batch
 
     def write(receipts: Iterable[Receipts]) -> None:
@@ -86,6 +87,7 @@ def write_silver(spark, settings) -> Callable[[Iterable[Receipts]], None]:
         rows = [row for x in receipts if x.file.file_sha256 not in known for row in x.bronze()]
         if rows:
             delta.append(settings, tables.CLAIM_LINE, rows)
-        batch.run(spark, settings, [x.file for x in receipts])
+        delivery.record(settings, [delivery.Event(x.file, "bronze") for x in receipts])
+        batch.run(settings, [x.file for x in receipts])
 
     return write

@@ -6,6 +6,7 @@ from decimal import Decimal
 from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
+from zlib import crc32
 
 import pytest
 from conftest import DEPOSITOR, Receipts
@@ -93,7 +94,8 @@ def insurer_form(*receipts: list[list[str]], provider: list[str] = PROVIDER) -> 
     """Each line gets its prefix; MN, JY and lines that begin with a number of their own (データ識別) are not of the provider."""
     lines = []
     for receipt in receipts:
-        body = [med("MN", receipt_management_no="900000001", institution_address="東京都"), provider, *receipt]
+        number = crc32(str(receipt).encode())  # 管理番号: a receipt has its own
+        body = [med("MN", receipt_management_no=number, institution_address="東京都"), provider, *receipt]
         for row, cells in enumerate(body, start=1):
             data_id, cells = (cells[0], cells[1:]) if cells[0].isdigit() else ("2" if cells[0] in ("MN", "JY") else "1", cells)
             lines.append(",".join([data_id, str(row), "0", *cells]))
@@ -372,7 +374,7 @@ def test_drugs_of_dpc_come_from_the_coding_data_once(silver):
     assert {row.first_use_date.day for row in silver.claim_drug["dpc", 1]} == {3, 4}
     detail, bundled = sorted(silver.claim_drug["dpc", 2], key=lambda row: row.bundle_kind, reverse=True)
     assert (detail.drug_code, detail.quantity_claim_unit, detail.bundle_kind, detail.first_use_date) == (
-        "699990003", 2, "unknown", date(2024, 10, 2)
+        "699990003", 2, "none", date(2024, 10, 2)  # its 剤 has points
     )  # fmt: skip
     assert (bundled.drug_code, bundled.quantity_claim_unit, bundled.bundle_kind) == ("699990002", 1, "dpc")
 

@@ -1,9 +1,12 @@
-"""JY against the pseudo code of receipt-formats §4.4 in plain Python, on many random receipts in one Spark job."""
+"""JY against the pseudo code of receipt-formats §4.4 in plain Python, on many random receipts."""
 
 import random
 from collections import defaultdict
 
+import polars as pl
+
 from spark_jobs.claim_format import layouts
+from spark_jobs.claim_format.data_id import REVIEWED, SENT
 from spark_jobs.silver import final_line
 
 RECEIPTS = 400
@@ -69,26 +72,28 @@ def final(receipt) -> tuple[list[int], set[int]]:
     return out, missing
 
 
-def test_corrections_are_those_of_the_pseudo_code(spark):
+def test_corrections_are_those_of_the_pseudo_code():
     rng = random.Random(4)
     receipts = {seq: random_receipt(rng) for seq in range(1, RECEIPTS + 1)}
     rows = [
-        (0, seq, n, record, "med", 1, data_id, row * 1000 + branch, cells)
+        {"rid": seq, "line_no": n, "data_id": data_id, "place": row * 1000 + branch, "record_type": record,
+         "line": ",".join([str(data_id), str(row), str(branch), *cells])}
         for seq, receipt in receipts.items()
         for n, (data_id, row, branch, record, cells) in enumerate(receipt)
-        if data_id in (final_line.SENT, final_line.REVIEWED)
-    ]
-    schema = (
-        "file_no int, receipt_seq int, line_no int, record_type string, claim_kind string, key_version int, data_id int, place bigint, "
-        "cells array<string>"
-    )
-    corrected = final_line.correct(spark.createDataFrame(rows, schema)).collect()
-    found = {row.receipt_seq: ([x.line_no for x in row.sequence if x.is_decided], set(row.missing)) for row in corrected}
+    ]  # fmt: skip
+    lines = pl.DataFrame(rows).cast({"rid": pl.UInt32, "line_no": pl.UInt32, "data_id": pl.Int8})
+    groups = {key: group for (key,), group in lines.partition_by("record_type", as_dict=True, maintain_order=True).items()}
+    sent = pl.DataFrame({"rid": list(receipts), "sent": SENT}).cast({"rid": pl.UInt32, "sent": pl.Int8})
+    ordered, corrected, missing = final_line.order(groups, sent, "med", "insurer")
+    decided = pl.concat(ordered.values()).filter("is_decided").sort("rid", "position")
+    found = {seq: decided.filter(pl.col("rid") == seq)["line_no"].to_list() for seq in receipts}
+    said = {seq: set(missing.filter(pl.col("rid") == seq)["line_no"]) for seq in receipts}
     expected = {seq: final(receipt) for seq, receipt in receipts.items()}
-    with_jy = {seq for seq, receipt in receipts.items() if any(line[3] == "JY" and line[0] == 2 for line in receipt)}
-    assert found == {seq: expected[seq] for seq in with_jy}
+    with_jy = {seq for seq, receipt in receipts.items() if any(line[3] == "JY" and line[0] == REVIEWED for line in receipt)}
+    assert set(corrected["rid"]) == with_jy
+    assert {seq: (found[seq], said[seq]) for seq in with_jy} == {seq: expected[seq] for seq in with_jy}
     counts = defaultdict(int)
     for seq in with_jy:
-        counts["changed"] += expected[seq][0] != [n for n, line in enumerate(receipts[seq]) if line[0] == 1]
+        counts["changed"] += expected[seq][0] != [n for n, line in enumerate(receipts[seq]) if line[0] == SENT]
         counts["missing"] += bool(expected[seq][1])
     assert counts["changed"] > RECEIPTS / 4 and counts["missing"] > RECEIPTS / 4  # the receipts do try the rules
