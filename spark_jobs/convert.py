@@ -92,7 +92,8 @@ def from_bronze(settings: Settings, files: "Sequence[DeliveredFile]", receipts: 
     if not lines.height:
         return done
     of_file = ["depositor_number", "file_sha256"]
-    prefix = pl.col("line").str.splitn(",", 4).struct
+    lines = lines.with_columns(prefix=pl.col("line").str.splitn(",", 4))
+    prefix = pl.col("prefix").struct
     is_insurer = form == "insurer"
     lines = lines.with_columns(
         file_no=pl.struct(of_file).rle_id().cast(pl.UInt32),

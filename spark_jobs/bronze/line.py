@@ -4,8 +4,6 @@ A receipt begins with MN in the insurer form and with RE in the claim form; ther
 Frames of this module hold persons' data: they are never written or shown.
 """
 
-import re
-
 import polars as pl
 
 from spark_jobs.bronze.piece import Bundle, text_of
@@ -15,8 +13,7 @@ from spark_jobs.claim_format.encoding import BROKEN, CHARSET, OF_DETAIL, PROVIDE
 from spark_jobs.claim_format.japanese_calendar import western_expr
 
 BLANKS = " \t\r\u3000"
-PRIVATE_USE = "\x80\xa0\uf8f1\uf8f2\uf8f3"  # how Python reads the bytes 80, A0, FD-FF, which are no characters
-UNREADABLE = re.compile(f"[{BROKEN}{PRIVATE_USE}]")
+UNREADABLE = BROKEN + "\x80\xa0\uf8f1\uf8f2\uf8f3"  # how Python reads bytes that are no characters (80, A0, FD-FF as the last ones)
 PREFIX = r"^\d{1,2},\d{1,5},\d{1,3},"  # データ識別, 行番号, 枝番号
 OUTSIDE = (*PROVIDERS, "GO")  # of the claim form
 MODES = {"N": "-?[0-9.]", "A": r"[ -+\x2d-~]"}  # 数字, 英数 (a comma is no character of a field)
@@ -59,8 +56,8 @@ def _of_piece(bundle: Bundle, number: int) -> pl.DataFrame:
         has_quote = pl.col("line").str.contains('"', literal=True)
         lines = lines.with_columns(pl.when(has_quote).then(pl.col("line").map_elements(_unquoted, pl.String)).otherwise("line"))
     if form == "insurer":
-        part = pl.col("line").str.splitn(",", 5).struct
-        lines = lines.with_columns(data_id=part[0], row_no=part[1], branch_no=part[2], record_type=part[3].fill_null(""))
+        parts = pl.col("line").str.splitn(",", 5).struct.rename_fields(["data_id", "row_no", "branch_no", "record_type", "rest"])
+        lines = lines.with_columns(parts=parts).unnest("parts").drop("rest").with_columns(pl.col("record_type").fill_null(""))
         begins = pl.col("record_type") == "MN"
         is_border = begins
     else:
@@ -72,7 +69,7 @@ def _of_piece(bundle: Bundle, number: int) -> pl.DataFrame:
             begins &= ~pl.col("line").str.contains(rf"^RE,(?:[^,]*,){{{place - 1}}}{OF_DETAIL}(?:,|$)")
         is_border = begins | pl.col("record_type").is_in(OUTSIDE)
     is_first = pl.int_range(pl.len()) == 0
-    is_broken = pl.col("line").str.contains(UNREADABLE.pattern) if UNREADABLE.search(text) else pl.lit(False)
+    is_broken = pl.col("line").str.contains(f"[{UNREADABLE}]") if any(sign in text for sign in UNREADABLE) else pl.lit(False)
     return lines.with_columns(
         file_no=pl.lit(number, pl.UInt32),
         line_no=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32) + piece.lines_before,

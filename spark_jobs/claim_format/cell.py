@@ -23,11 +23,12 @@ def cells(lines: pl.DataFrame, claim_kind: str, claim_form: str, record_id: str,
     has_days = "day_1" in places
     days = places.pop("day_1", None)
     last = max((place for place in places.values() if place), default=0)
-    part = pl.col("line").str.splitn(",", (days or last) + 1).struct
-    values = {name: _cell(part[place - 1]) if place else pl.lit(None, pl.String) for name, place in places.items()}
+    parts = lines.select(parts=pl.col("line").str.splitn(",", (days or last) + 1)).unnest("parts")  # once, not for each field
+    part = [pl.col(name) for name in parts.columns]
+    values = {name: _cell(part[place - 1]) if place else pl.repeat(None, pl.len(), dtype=pl.String) for name, place in places.items()}
     if has_days:
-        values["days"] = pl.concat_str(part[days - 1], part[days].fill_null(""), separator=",") if days else pl.lit(None, pl.String)
-    return lines.lazy().with_columns(**values).drop("line").collect()
+        values["days"] = pl.concat_str(part[days - 1], part[days].fill_null(""), separator=",") if days else pl.repeat(None, pl.len(), dtype=pl.String)
+    return lines.drop("line").hstack(parts.select(**values) if values else pl.DataFrame())
 
 
 def _cell(text: pl.Expr) -> pl.Expr:

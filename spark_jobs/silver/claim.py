@@ -59,13 +59,19 @@ def _first(groups: dict[str, pl.DataFrame], record_id: str, kind: str, form: str
     """(as decided, as billed): the first such line of each receipt with its fields; where there is no such line, the other's."""
     lines = cells(groups.get(record_id, _NO_LINES), kind, form, record_id)
     names = [name for name in lines.columns if name not in _LINE]
+    if lines["is_corrected"].any():
+        lines = lines.sort("rid", "position")
 
     def first(by: str) -> pl.DataFrame:
-        return lines.sort("rid", pl.col(by).not_(), "position", maintain_order=True).unique("rid", keep="first", maintain_order=True)
+        found = lines.filter(pl.col(by)).unique("rid", keep="first", maintain_order=True)
+        if found.height < lines.height:
+            others = lines.join(found, on="rid", how="anti", maintain_order="left").unique("rid", keep="first", maintain_order=True)
+            found = pl.concat([found, others]) if others.height else found
+        return found.select("rid", *names)
 
-    decided = first("is_decided").select("rid", *names)
-    billed = first("is_sent").select("rid", *(pl.col(name).alias(f"{name}_sent") for name in names))
-    return decided, billed
+    billed = first("is_sent")
+    decided = first("is_decided") if lines["is_corrected"].any() else billed
+    return decided, billed.rename({name: f"{name}_sent" for name in names})
 
 
 _LINE = (
@@ -77,7 +83,7 @@ _LINE = (
 _NO_LINES = pl.DataFrame(
     schema={
         "rid": pl.UInt32, "file_no": pl.UInt32, "line_no": pl.UInt32, "position": pl.UInt32, "is_sent": pl.Boolean, "is_decided": pl.Boolean,
-        "line": pl.String,
+        "is_corrected": pl.Boolean, "line": pl.String,
     }
 )  # fmt: skip
 

@@ -32,7 +32,7 @@ def items(groups: dict[str, pl.DataFrame], kind: str, form: str) -> pl.DataFrame
     for name in ("points", "times", "procedure_code", "drug_code", "quantity", "quantity_data", "days", "burden_class"):
         if name not in lines.columns:
             lines = lines.with_columns(pl.lit(None, pl.String).alias(name))
-    lines = lines.sort("rid", "position", "line_no")
+    lines = lines.sort(pl.col("rid").cast(pl.UInt64) * 2**32 + pl.col("position"))
     begins = pl.col("rid") != pl.col("rid").shift(1)
     ends = pl.col("rid") != pl.col("rid").shift(-1)
     stated = pl.when(begins.fill_null(True)).then(pl.col("treatment_class").fill_null("")).otherwise("treatment_class")
