@@ -13,7 +13,15 @@ CHARSET = "cp932"
 JAVA_CHARSET = "windows-31j"  # equals cp932 but for single bytes 80, A0, FD, FE, FF, which Java reads as broken
 BROKEN = "\ufffd"  # what stands where a byte could not be read
 END_MARK = b"\x1a"
-PROVIDERS = {"IR": None, "YK": "pha", "UK": "den", "HM": "nur"}  # first record → kind; IR: by its 点数表
+PROVIDERS = {"IR": None, "YK": "pha", "UK": "den", "HM": "nur"}  # provider record → kind; IR: by its 点数表
+FILE_HEADS = {
+    "med": "IR",
+    "dpc": "IR",
+    "den": "UK",
+    "pha": "YK",
+    "nur": "HM",
+}  # first in a file of the claim form (歯科: IR in each receipt)
+NAMED_PROVIDERS = "IR, YK, UK or HM"
 FEE_TABLES = {"1": "med", "3": "den", "4": "pha", "6": "nur"}  # 点数表
 DPC_RECORDS = re.compile(r"^(?:[^,]*,[^,]*,[^,]*,)?(?:BU|SB|KK|GA|HH|GT|CD),", re.MULTILINE)
 FIELD = r"[^,\r\n]*,"
@@ -28,11 +36,12 @@ NAMES = (  # (pattern of a file name, form, kind): receipt-formats.md §1.1 and 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a file is: form, kind, 請求年月."""
+    """What a file is: form, kind, 請求年月, マルチボリューム識別情報 (claim form: 0, 1 … per volume)."""
 
     claim_form: str
     claim_kind: str
     claim_month: int
+    volume: int = 0
 
 
 class NotAReceiptFileError(ValueError):
@@ -48,23 +57,28 @@ def recognise(head: bytes) -> Kind:
     provider = next((line for line in records if line.partition(",")[0] in PROVIDERS), None)
     if provider is None:
         raise NotAReceiptFileError(
-            "no provider record (IR, YK) among its first lines"
+            f"no provider record ({NAMED_PROVIDERS}) among its first lines"
             if form == "insurer"
-            else f"a first line of {first.count(',') + 1} fields, not IR or YK"
+            else f"a first line of {first.count(',') + 1} fields, not {NAMED_PROVIDERS}"
         )
     fields = provider.split(",")
     kind = PROVIDERS[fields[0]] or FEE_TABLES.get(fields[3] if len(fields) > 3 else "", "")
     if kind == "med" and DPC_RECORDS.search("\n".join(lines)):
         kind = "dpc"
-    if not kind:
+    record = layouts.records(kind, form).get(fields[0]) if kind else None
+    if record is None:
         raise NotAReceiptFileError(f"{fields[0]} with an unknown 点数表")
-    if kind not in layouts.KINDS:
-        return Kind(form, kind, 0)
-    place = layouts.record(kind, fields[0], form).pos("claim_month") - 1
+    place = record.pos("claim_month") - 1
     month = western(fields[place]) if len(fields) > place else None
     if month is None or len(month) != 6 or not 1 <= int(month[4:]) <= 12 or (form == "claim" and BROKEN in provider):
         raise NotAReceiptFileError(f"{fields[0]} without a readable 請求年月 (field {place + 1})")
-    return Kind(form, kind, int(month))
+    return Kind(form, kind, int(month), _volume(record, fields) if form == "claim" else 0)
+
+
+def _volume(record: layouts.Record, fields: list[str]) -> int:
+    place = next((field.pos - 1 for field in record.fields if field.name_en == "volume_no"), len(fields))
+    text = fields[place] if place < len(fields) else ""
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def receipt_begin(claim_form: str, claim_kind: str) -> str:

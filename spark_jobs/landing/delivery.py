@@ -6,13 +6,14 @@ The same content twice is one delivery; the same name with other content is a ne
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from spark_jobs import config, delta, log, tables
-from spark_jobs.claim_format import encoding, layouts
+from spark_jobs.claim_format import encoding
 from spark_jobs.errors import LakeError
 from spark_jobs.landing import finding
 from spark_jobs.landing.finding import Finding
@@ -167,11 +168,11 @@ def _is_receipt(file: Path) -> bool:
 
 def _recognise(source: Path, insurer_number: str, mismatch_rule: str) -> tuple[Event, list[Finding]]:
     """The event of a file, received or rejected, with its findings."""
-    sha256, size, head, providers = hashlib.sha256(), 0, b"", 0
+    sha256, size, head, records = hashlib.sha256(), 0, b"", Counter[str]()
     with source.open("rb") as f_:
         while block := f_.read(2**22):
             head = head or block[:HEAD_BYTES]
-            providers += len(re.findall(rb"(?:^|\n)\x1a*(?:IR|YK),", block))
+            records.update(match.decode() for match in re.findall(rb"(?:^|\n)\x1a*(IR|YK|UK|HM),", block))
             sha256.update(block)
             size += len(block)
     digest = sha256.hexdigest()
@@ -196,8 +197,7 @@ def _recognise(source: Path, insurer_number: str, mismatch_rule: str) -> tuple[E
         kind = encoding.recognise(head)
     except encoding.NotAReceiptFileError as error:
         return rejected("not_a_receipt_file", str(error), unknown)
-    if kind.claim_kind not in layouts.KINDS:
-        return rejected("kind_not_read", kind.claim_kind, kind)
+    providers = records[encoding.FILE_HEADS[kind.claim_kind]]
     if kind.claim_form == "claim" and providers > 1:
         return rejected("several_providers", f"{providers} provider records", kind)
     promised = encoding.named(source.name)

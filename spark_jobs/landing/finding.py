@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spark_jobs.landing.delivery import DeliveredFile
 
 DELIVERY_RULES = (
-    "empty_file", "not_a_receipt_file", "kind_not_read", "several_providers", "name_contradicts", "second_file_of_month",
+    "empty_file", "not_a_receipt_file", "several_providers", "name_contradicts", "second_file_of_month",
 )  # fmt: skip
 LOST_RULES = ("file_missing", "file_changed")
 PARTIAL = {  # rows that bundles give; `added_up` adds those of one file and rule together

@@ -19,14 +19,13 @@ RULES = {
     # the file, at delivery
     "empty_file": Rule("stop", "the file has no bytes", "a receipt file", MEND),
     "not_a_receipt_file": Rule(
-        "stop", "the first lines are no receipts in a known form", "IR or YK first, or 3 prefix columns and MN", MEND
+        "stop", "the first lines are no receipts in a known form", "IR, YK, UK or HM first, or 3 prefix columns and MN", MEND
     ),
-    "kind_not_read": Rule("stop", "a kind of receipt that is not read yet", "医科, DPC or 調剤", "Leave it out of the delivery."),
     "several_providers": Rule(
         "stop",
-        "a claim-form file with more than one IR or YK",
+        "a claim-form file with more than one IR (歯科: UK), YK or HM",
         "one provider per file",
-        "Split the file at its IR or YK; deliver the parts.",
+        "Split the file where the next provider begins; deliver the parts.",
     ),
     "file_missing": Rule("stop", "the file is gone since its delivery", "the delivered file", "Put it back and deliver it again."),
     "file_changed": Rule("stop", "the file changed since its delivery", "the delivered content", "Deliver it again; it is a new delivery."),
@@ -57,7 +56,7 @@ RULES = {
     "cut_receipt": Rule(
         "stop", "the last receipt does not end: the file was cut", "RC and a line end (insurer form), GO (claim form)", MEND
     ),
-    "receipt_shape": Rule("stop", "header or payer twice in one receipt, or missing", "one RE, one IR or YK, one HO at most", MEND),
+    "receipt_shape": Rule("stop", "header or payer twice in one receipt, or missing", "one RE, one provider, one HO at most", MEND),
     "outside_receipt": Rule("stop", "a line before the first receipt of an insurer-form file", "MN first", MEND),
     "blank_line": Rule("stop", "a line without content", "no blank lines", "Nothing is lost; tell the sender."),
     "insurer_mismatch": Rule(

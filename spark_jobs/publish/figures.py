@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 import yaml
 
+from spark_jobs.claim_format.words import KIND_JA
 from spark_jobs.config import Insurer, Region
 from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.masters.shipped import Prefecture, StructuralBreak
@@ -31,7 +32,6 @@ COUNTED = {
     "unknown_drug_line_count": "マスターにない医薬品の行",
 }  # fmt: skip
 UNKNOWN_PLACE = "00"
-KIND_JA = {"med": "医科", "dpc": "DPC", "den": "歯科", "pha": "調剤", "nur": "訪問看護"}
 CIRCLED = "①②③④⑤⑥⑦⑧⑨"
 POPULATION = ("population_kind", "population_key")
 ADDITIVE = ("numerator", "denominator", "patient_count", "quantity", "saving_yen", "uncomputable_quantity")

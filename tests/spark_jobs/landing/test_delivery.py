@@ -54,27 +54,33 @@ def test_a_bad_file_is_rejected_with_a_message_and_the_others_go_on(lake, tmp_pa
     _write(tmp_path / "RECEIPTC.UKE", CLAIM)
     (tmp_path / "RECEIPTD.UKE").touch()
     _write(tmp_path / "11_RECODEINFO_MED.CSV", "項目,値\n")
-    _write(tmp_path / "13_RECODEINFO_DEN.CSV", EXAMPLE.replace("IR,1,13,1,", "IR,1,13,3,"))
-    _write(tmp_path / "RECEIPTS.UKE", CLAIM + CLAIM.replace("9900013", "9900021"))
+    _write(tmp_path / "RECEIPTC-2.UKE", CLAIM + CLAIM.replace("9900013", "9900021"))
     _write(tmp_path / "RECEIPTY.CYO", CLAIM.replace("202405", "202403"))
     summary = delivery.deliver(settings, tmp_path, INSURER)
-    assert (summary.received, summary.known, summary.rejected) == (2, 0, 4)
+    assert (summary.received, summary.known, summary.rejected) == (2, 0, 3)
     assert {str(finding) for finding in summary.findings} == {
         f"stop empty_file: {tmp_path}/RECEIPTD.UKE: 0 bytes; expected a receipt file. The sender mends the file; deliver it again.",
-        f"stop not_a_receipt_file: {tmp_path}/11_RECODEINFO_MED.CSV: a first line of 2 fields, not IR or YK; "
-        "expected IR or YK first, or 3 prefix columns and MN. The sender mends the file; deliver it again.",
-        f"stop kind_not_read: {tmp_path}/13_RECODEINFO_DEN.CSV: den; expected 医科, DPC or 調剤. Leave it out of the delivery.",
-        f"stop several_providers: {tmp_path}/RECEIPTS.UKE: 2 provider records; "
-        "expected one provider per file. Split the file at its IR or YK; deliver the parts.",
+        f"stop not_a_receipt_file: {tmp_path}/11_RECODEINFO_MED.CSV: a first line of 2 fields, not IR, YK, UK or HM; "
+        "expected IR, YK, UK or HM first, or 3 prefix columns and MN. The sender mends the file; deliver it again.",
+        f"stop several_providers: {tmp_path}/RECEIPTC-2.UKE: 2 provider records; "
+        "expected one provider per file. Split the file where the next provider begins; deliver the parts.",
         f"tell name_contradicts: {tmp_path}/RECEIPTY.CYO promises claim pha, content is claim med; "
         "expected a name that fits. Check the name; content counts.",
     }
     states = {name: state for name, state, *_ in _events(settings)}
     assert [states[name] for name in ("RECEIPTC.UKE", "RECEIPTD.UKE", "RECEIPTY.CYO")] == ["received", "rejected", "received"]
-    assert delta.read(settings, tables.DELIVERY_FINDING).height == 5
+    assert delta.read(settings, tables.DELIVERY_FINDING).height == 4
     assert delivery.deliver(settings, tmp_path / "RECEIPTD.UKE", INSURER).rejected == 1  # a rejected file may come again
     assert [event[-1] for event in _events(settings) if event[0] == "RECEIPTD.UKE"] == [1, 2]
-    assert delta.read(settings, tables.DELIVERY_FINDING).height == 5
+    assert delta.read(settings, tables.DELIVERY_FINDING).height == 4
+
+
+def test_a_dental_file_has_one_head_and_a_provider_in_every_receipt(lake, tmp_path: Path) -> None:
+    receipt = "IR,1,13,3,9900018,,202406,,\nRE,{n},3112,202405,見本　花子,2,19800402\nHO,06139901,見本,１,1,267\n"
+    text = "UK,1,13,3,9900018,,見本歯科,202406,,00\n" + receipt.format(n=1) + receipt.format(n=2) + "GO,2,534,99\n"
+    _write(tmp_path / "RECEIPTS.UKE", text)
+    assert str(delivery.deliver(lake, tmp_path, INSURER)) == f"{INSURER}: 1 received, 0 known already, 0 rejected"
+    assert _events(lake) == [("RECEIPTS.UKE", "received", "claim", "den", 202406, 1)]
 
 
 def test_a_second_insurer_form_file_of_a_month_is_told(lake, tmp_path: Path) -> None:

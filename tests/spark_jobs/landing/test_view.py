@@ -25,11 +25,11 @@ def write(path: Path, text: str) -> Path:
 def test_a_receipt_is_shown_in_words_and_nobody_is_named(tmp_path: Path):
     page = shown(write(tmp_path / "11_RECODEINFO_MED.CSV", EXAMPLE.replace("699990001", "620098801") + EXAMPLE))
     assert "11_RECODEINFO_MED.CSV: insurer med 202406, receipt 1" in page
-    assert "3 1 3 RE レセプト番号 1 レセプト種別 1112 診療年月 202405 氏名 (仮名になる) 男女区分 2 生年月日 198004" in page
-    assert "4 1 4 HO 保険者番号 06990014" in page and "合計点数 491" in page
+    assert "3 1 請求 3 RE レセプト番号 1 レセプト種別 1112 診療年月 202405 氏名 (仮名になる) 男女区分 2 生年月日 198004" in page
+    assert "4 1 請求 4 HO 保険者番号 06990014" in page and "合計点数 491" in page
     assert "使用量 3 回数 14 日 10日×14" in page
     assert "医薬品コード 620098801 " in page and "医薬品コード 620098801 使用量" not in page  # its name follows
-    assert "11 2 11 JY 補正区分 2 補正対象行番号 4 補正対象枝番号 0 補正後行番号 10" in page
+    assert "11 2 審査 11 JY 行4は行10に置き換え" in page
     assert page.count("MN") == 1 and page.count(" RC ") == 1
     assert not [secret for secret in SECRETS if secret in page]
 
@@ -43,10 +43,10 @@ def test_what_the_layout_can_not_read_is_not_shown(tmp_path: Path):
 
 @pytest.mark.parametrize("name", ['"見本,花子"', '"MIHON,2"', "見本,花子", "MIHON,HANAKO", "１２,３４"])
 def test_a_comma_in_a_name_brings_no_name_to_light(tmp_path: Path, name: str):
-    text = f"IR,1,13,1,9900013,,見本クリニック,202406,00,\nRE,1,1112,202405,{name},2,19800402,,,,,,,M-0001\nGO,1,0,99\n"
+    text = f"IR,1,13,1,9900013,,架空医院,202406,00,\nRE,1,1112,202405,{name},2,19800402,,,,,,,M-0001\nGO,1,0,99\n"
     page = shown(write(tmp_path / "RECEIPTC.UKE", text))
     assert " RE " in page
-    assert not [part for part in name.strip('"').split(",") if part in page and part != "2"]
+    assert not [part for part in [*name.strip('"').split(","), "19800402"] if part in page and part != "2"]
     assert ("a quote mark" in page) == ('"' in name)
 
 
@@ -62,7 +62,7 @@ def test_details_of_a_dpc_receipt_are_shown_with_it(tmp_path: Path):
     ("text", "number", "said", "code"),
     [
         (EXAMPLE, 2, "1 receipts; expected receipt 2. Give a number from 1 on.", ExitCode.USAGE),
-        ("x,y\n", 1, "a first line of 2 fields, not IR or YK; expected a receipt file. Look at what was delivered.", ExitCode.BAD_INPUT),
+        ("x,y\n", 1, "a first line of 2 fields, not IR, YK, UK or HM; expected a receipt file. Look at what was delivered.", ExitCode.BAD_INPUT),
         (None, 1, "No such file or directory; expected a receipt file. Correct the path.", ExitCode.BAD_INPUT),
     ],
 )
