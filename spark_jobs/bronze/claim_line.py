@@ -53,6 +53,8 @@ def replaced(lines: pl.DataFrame, receipts: pl.DataFrame, bundle: Bundle, keys: 
     clear: dict[str, pl.DataFrame] = {}
     for (record_id,), of_record in kept.partition_by("record_type", as_dict=True, maintain_order=True).items():
         marks = privacy.marks(kind, form).get(record_id)
+        if layouts.record(kind, record_id, form).is_open:
+            of_record = _closed(of_record, layouts.record(kind, record_id, form), form)
         found[record_id] = _substituted(of_record, record_id, marks, bundle, persons, keys, clear) if marks else of_record
     return found, _people(clear, persons)
 
@@ -98,6 +100,12 @@ def _padded(lines: pl.DataFrame, kind: str) -> pl.DataFrame:
     wanted = pl.col("record_type").replace_strict(commas, default=0, return_dtype=pl.Int64)
     missing = wanted - pl.col("line").str.count_matches(",", literal=True)
     return lines.with_columns(line=pl.concat_str("line", pl.repeat(COMMAS, pl.len()).str.slice(0, missing)))
+
+
+def _closed(lines: pl.DataFrame, record: layouts.Record, form: str) -> pl.DataFrame:
+    """Lines of a record whose full count of fields is not known, without what stands from `rest` on."""
+    known = prefix_fields(form) + record.length - 1
+    return lines.with_columns(pl.col("line").str.replace(f"^((?:[^,]*,){{{known - 1}}}[^,]*).*$", "${1},"))
 
 
 def _substituted(

@@ -100,7 +100,12 @@ def _checked(lines: pl.DataFrame, bundle: Bundle) -> pl.DataFrame:
         has_prefix=pl.col("line").str.contains(PREFIX) if prefix else pl.lit(True),
     )
     is_short = pl.col("fields") < pl.col("expected")
-    is_counted = (pl.col("fields") == pl.col("expected")) | (is_short & (pl.lit(form == "claim") & (pl.col("record_type") != "GO")))
+    is_open = pl.col("record_type").is_in([name for name, record in records.items() if record.is_open])
+    is_counted = (
+        (pl.col("fields") == pl.col("expected"))
+        | (is_open & (pl.col("fields") >= pl.col("expected") - 1))
+        | (is_short & (pl.lit(form == "claim") & (pl.col("record_type") != "GO")))
+    )
     own_rule = (
         pl.when("is_blank")
         .then(None)
@@ -175,8 +180,16 @@ def _receipts(lines: pl.DataFrame, bundle: Bundle, known_keys: set[str]) -> pl.D
         payers=(pl.col("record_type") == "HO").sum(),
         providers=pl.col("record_type").is_in(list(PROVIDERS)).sum(),
     )
-    header = cells(heads.filter(pl.col("record_type") == "RE").unique("rid", keep="first", maintain_order=True), kind, form, "RE", ("sex", "birth_date"))
-    payer = cells(heads.filter(pl.col("record_type") == "HO").unique("rid", keep="first", maintain_order=True), kind, form, "HO", ("insurer_number",))
+    header = cells(
+        heads.filter(pl.col("record_type") == "RE").unique("rid", keep="first", maintain_order=True),
+        kind,
+        form,
+        "RE",
+        ("sex", "birth_date"),
+    )
+    payer = cells(
+        heads.filter(pl.col("record_type") == "HO").unique("rid", keep="first", maintain_order=True), kind, form, "HO", ("insurer_number",)
+    )
     birth_date = pl.col("birth_date").fill_null("")
     last_line = pl.col("record_type").last() if form == "insurer" else pl.lit("")
     receipts = (

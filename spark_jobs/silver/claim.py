@@ -20,7 +20,7 @@ OF_CLAIM = [  # what the tables of lines repeat from the claim
     "rid", "claim_key", "insurer_number", "claim_month", "service_month", "claim_kind", "setting", "facility_code",
     "prescriber_facility_code", "person_id1", "sex", "age", "has_dialysis", "ward_class", "file_sha256", "receipt_seq",
 ]  # fmt: skip
-PROVIDERS = ("IR", "YK", "HM", "UK")
+PROVIDERS = ("UK", "IR", "YK", "HM")  # 歯科: IR repeats the code of UK without its name
 
 
 def read(
