@@ -18,7 +18,8 @@ from spark_jobs.bronze.claim_line import Keys
 from spark_jobs.bronze.piece import Bundle
 from spark_jobs.claim_format import data_id, layouts
 from spark_jobs.delta import Part
-from spark_jobs.identity import keys
+from spark_jobs.identity import erasure, keys
+from spark_jobs.identity import people as identity_people
 from spark_jobs.landing.finding import PARTIAL
 from spark_jobs.settings import Settings
 from spark_jobs.silver import frames
@@ -50,6 +51,7 @@ def delivered(settings: Settings, bundle: Bundle) -> Converted:
     chains = Keys({number: keys.chain(settings, number) for number in sorted(numbers)})
     lines, receipts = line.read(bundle, set(numbers))
     groups, people = claim_line.replaced(lines, receipts, bundle, chains)
+    lines, groups, people = _without_erased(settings, lines, groups, people, bundle)
     out = quarantine_line.table(lines, bundle, keys.recipients(settings))
     files = _files(bundle)
     found = [finding.quarantined(out)] if out.height else []
@@ -61,6 +63,7 @@ def delivered(settings: Settings, bundle: Bundle) -> Converted:
         parts=delta.write_parts(settings, tables.CLAIM_LINE, kept) + delta.write_parts(settings, tables.QUARANTINE_LINE, out),
         counts=_counts(lines, files),
     )
+    done.parts += _vault(settings, people, bundle)
     if bundle.claim_kind in layouts.SILVER_KINDS and "RE" in groups:
         owners = receipts.select("rid", "file_no", "receipt_seq", "sent", "owner").join(files, on="file_no", maintain_order="left")
         versions = {number: chains.version(number) for number in chains.chains}
@@ -71,6 +74,37 @@ def delivered(settings: Settings, bundle: Bundle) -> Converted:
         _silver(settings, done, frames.read(groups, known, bundle.claim_kind, bundle.claim_form))
     done.findings = pl.concat([*found, done.findings] if done.findings.height else found or [pl.DataFrame(schema=PARTIAL)])
     return done
+
+
+def _without_erased(
+    settings: Settings, lines: pl.DataFrame, groups: dict[str, pl.DataFrame], people: pl.DataFrame, bundle: Bundle
+) -> tuple[pl.DataFrame, dict[str, pl.DataFrame], pl.DataFrame]:
+    """Receipts of erased persons and of withdrawn insurers stay out; their lines are counted, not kept."""
+    stones = erasure.tombstones(settings)
+    if not stones.height:
+        return lines, groups, people
+    kept = []
+    for (number,), of_piece in people.partition_by("file_no", as_dict=True, maintain_order=True).items():
+        kept.append(erasure.without(of_piece, stones, bundle.pieces[number].file.insurer_number))
+    gone = people.join(pl.concat(kept or [people.clear()]), on=people.columns, how="anti", nulls_equal=True).select("rid").unique()
+    if not gone.height:
+        return lines, groups, people
+    is_gone = pl.col("rid").is_in(gone["rid"].implode())
+    lines = lines.with_columns(rule=pl.when(is_gone).then(pl.lit("erased")).otherwise("rule"), detail=pl.when(~is_gone).then("detail"))
+    groups = {record_id: left for record_id, group in groups.items() if (left := group.filter(~is_gone)).height}
+    return lines, groups, people.filter(~is_gone)
+
+
+def _vault(settings: Settings, people: pl.DataFrame, bundle: Bundle) -> list[Part]:
+    """What stays of the people of each file: sealed to their insurers, linked inside a scope of joint use (identity.people)."""
+    named = people.filter(pl.col("person_id1").is_not_null() & pl.col("insurer_number").is_not_null())
+    parts = []
+    for (number,), of_piece in named.partition_by("file_no", as_dict=True, maintain_order=True).items():
+        file = bundle.pieces[number].file
+        distinct = of_piece.drop("rid", "file_no", "person_id2_kanji", "person_id2_kana").unique(maintain_order=True)
+        for table, rows in identity_people.rows(settings, distinct.with_columns(claim_month=file.claim_month), file.file_sha256).items():
+            parts += delta.write_parts(settings, table, rows)
+    return parts
 
 
 def from_bronze(settings: Settings, files: "Sequence[DeliveredFile]", receipts: pl.DataFrame | None = None) -> Converted:

@@ -76,7 +76,9 @@ def _steps(settings: Settings, table: Table, held: DeltaTable) -> Iterator[Step]
     if metadata.partition_columns != list(table.partition_by):
         why.append(f"divided by {', '.join(table.partition_by) or 'nothing'}")
     if why:
-        yield Step(table, f"written anew ({'; '.join(why)})", partial(_rewrite, settings, table), is_content=bool(other or new) and is_derived)
+        yield Step(
+            table, f"written anew ({'; '.join(why)})", partial(_rewrite, settings, table), is_content=bool(other or new) and is_derived
+        )
     elif new:
         yield Step(table, f"column {', '.join(f.name for f in new)} added", partial(_add, settings, table, new), is_content=is_derived)
     if not why:

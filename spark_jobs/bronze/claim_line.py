@@ -166,31 +166,40 @@ def _joined(lines: pl.DataFrame, last: int, values: dict[int, "pl.Expr | pl.Seri
     return rows.select(*(name for name in lines.columns if name != "line"), line=line).select(lines.columns)
 
 
-def _clear(
-    rows: pl.DataFrame, record_id: str, place: dict[str, int], values: dict[int, "pl.Expr | pl.Series"], last: int
-) -> pl.DataFrame:  # fmt: skip
+def _clear(rows: pl.DataFrame, record_id: str, place: dict[str, int], values: dict[int, "pl.Expr | pl.Series"], last: int) -> pl.DataFrame:
+    """Of one record, what names a person in the clear, and the pseudonyms that took its place."""
     names = {
         "RE": ("patient_name", "patient_name_kana"),
         "HO": ("insurer_number", "insured_symbol", "insured_number"),
         "SN": ("branch_no",),
+    }
+    known = [pl.col(str(place[name])).alias(name) for name in names[record_id] if name in place and place[name] <= last]
+    made = {
+        "RE": {"person_id2_kanji": "patient_name", "person_id2_kana": "patient_name_kana"},
+        "HO": {"person_id1": "insured_number", "workplace_id": "insured_symbol"},
+        "SN": {},
     }[record_id]
-    known = [pl.col(str(place[name])).alias(name) for name in names if place[name] <= last]
-    made = {"person_id1": values[place["insured_number"]], "workplace_id": values[place["insured_symbol"]]} if record_id == "HO" else {}
-    return rows.select("rid", *known, **made)
+    pseudonyms_ = {name: values[place[field]] for name, field in made.items() if field in place and place[field] in values}
+    return rows.select("rid", "file_no", *known, **pseudonyms_)
 
 
 def _people(clear: dict[str, pl.DataFrame], persons: pl.DataFrame) -> pl.DataFrame:
-    """Insured persons of the receipts, in the clear, one row each: insurer_number, person_id1, workplace_id, insured_symbol, insured_number,
-    branch_no, patient_name, patient_name_kana, birth_date, sex, owner."""
-    wanted = (
-        "insurer_number", "person_id1", "workplace_id", "insured_symbol", "insured_number", "branch_no", "patient_name", "patient_name_kana",
-        "birth_date", "sex", "owner",
-    )  # fmt: skip
-    if "HO" not in clear:
-        return pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
-    people = clear["HO"].filter(pl.col("person_id1") != "").join(persons, on="rid", how="left")
-    for record_id in ("RE", "SN"):
-        if record_id in clear:
-            people = people.join(clear[record_id].unique("rid", keep="first", maintain_order=True), on="rid", how="left")
-    missing = [pl.lit("").alias(name) for name in wanted if name not in people.columns]
-    return people.with_columns(*missing).with_columns(pl.col("insurer_number").str.strip_chars(" ")).select(wanted).unique("person_id1")
+    """One row per line that names an insured person (HO; RE alone where no insurer pays): rid, file_no, what names him in the clear, and his
+    pseudonyms."""
+    people = pl.DataFrame(schema={name: pl.UInt32 if name in ("rid", "file_no") else pl.String for name in PEOPLE})
+    if "RE" in clear:
+        header = clear["RE"].unique("rid", keep="first", maintain_order=True)
+        numbers = [clear[name].drop("file_no").unique(maintain_order=True) for name in ("HO", "SN") if name in clear]
+        for frame in numbers:
+            header = header.join(frame if "person_id1" in frame.columns else frame.unique("rid", keep="first"), on="rid", how="left")
+        people = pl.concat([people, header.join(persons, on="rid", how="left")], how="diagonal_relaxed")
+    number = pl.col("insurer_number").str.strip_chars(" ")
+    texts = (pl.col(name).fill_null("") for name in ("branch_no", "patient_name", "patient_name_kana"))
+    ids = (pl.when(pl.col(name) != "").then(name).alias(name) for name in ("person_id1", "person_id2_kanji", "person_id2_kana"))
+    return people.select(PEOPLE).with_columns(*texts, *ids, insurer_number=pl.when(number != "").then(number))
+
+
+PEOPLE = [
+    "rid", "file_no", "insurer_number", "person_id1", "person_id2_kanji", "person_id2_kana", "workplace_id", "insured_symbol",
+    "insured_number", "branch_no", "patient_name", "patient_name_kana", "birth_date", "sex",
+]  # fmt: skip

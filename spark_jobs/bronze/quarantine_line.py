@@ -16,7 +16,8 @@ def table(lines: pl.DataFrame, bundle: Bundle, recipients: dict[str, str]) -> pl
         key = recipients.get(piece.file.insurer_number)
         owner = [x25519.Recipient.from_str(key)] if key else None
         places = (of_piece["line_no"] - piece.lines_before - 1).to_list()
-        sealed = [encrypt(content[place], owner) if owner else None for place in places]
+        kept = (of_piece["rule"] != "erased").to_list()
+        sealed = [encrypt(content[place], owner) if owner and is_kept else None for place, is_kept in zip(places, kept, strict=True)]
         rows.append(
             of_piece.with_columns(
                 pl.Series("sealed_line", sealed, pl.Binary),

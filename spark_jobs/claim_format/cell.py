@@ -27,7 +27,9 @@ def cells(lines: pl.DataFrame, claim_kind: str, claim_form: str, record_id: str,
     part = [pl.col(name) for name in parts.columns]
     values = {name: _cell(part[place - 1]) if place else pl.repeat(None, pl.len(), dtype=pl.String) for name, place in places.items()}
     if has_days:
-        values["days"] = pl.concat_str(part[days - 1], part[days].fill_null(""), separator=",") if days else pl.repeat(None, pl.len(), dtype=pl.String)
+        values["days"] = (
+            pl.concat_str(part[days - 1], part[days].fill_null(""), separator=",") if days else pl.repeat(None, pl.len(), dtype=pl.String)
+        )
     return lines.drop("line").hstack(parts.select(**values) if values else pl.DataFrame())
 
 

@@ -41,4 +41,6 @@ def pseudonyms(chains: dict[str, Sequence[bytes]], owner: pl.Series, *parts: pl.
     for text in distinct["text"]:
         of_owner, *values = text.split(SEPARATOR)
         found.append(pseudonym(chains[of_owner], *values))
-    return texts.join(distinct.with_columns(pl.Series("pseudonym", found, pl.String)), on="text", how="left", maintain_order="left")["pseudonym"]
+    return texts.join(distinct.with_columns(pl.Series("pseudonym", found, pl.String)), on="text", how="left", maintain_order="left")[
+        "pseudonym"
+    ]

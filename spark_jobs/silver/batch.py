@@ -13,6 +13,7 @@ from deltalake import DeltaTable
 from spark_jobs import convert, delta, tables
 from spark_jobs.convert import Converted
 from spark_jobs.delta import Part
+from spark_jobs.identity import person_link
 from spark_jobs.landing import finding as landing_finding
 from spark_jobs.settings import Settings
 from spark_jobs.silver import claim_copy, facility, finding, person
@@ -192,6 +193,7 @@ def _persons(settings: Settings, views: list[pl.DataFrame]) -> None:
     merged = person.merge(pl.concat([known, seen.cast(dict(known.schema))])).select(known.columns)  # type: ignore[arg-type]
     if not merged.sort(person.KEY).equals(known.sort(person.KEY)):
         delta.replace(settings, PERSON, merged, of_insurers)
+        person_link.refresh(settings, of_insurers["insurer_number"])
 
 
 def _facilities(settings: Settings, names: list[pl.DataFrame]) -> None:

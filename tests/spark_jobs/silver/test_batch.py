@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from zlib import crc32
 
 import pytest
-from conftest import DEPOSITOR, Receipts
+from bronze_rows import DEPOSITOR, Receipts
 
 from spark_jobs import tables
 from spark_jobs.claim_format import layouts
