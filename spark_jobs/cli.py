@@ -109,14 +109,31 @@ def synthesize(
 def deliver(
     path: Annotated[Path, typer.Argument(help="a receipt file, or a folder that is searched for them")],
     insurer: Annotated[str, typer.Option("--insurer", help="保険者番号 of the depositor")],
+    replace: Annotated[bool, typer.Option("--replace", help="these take the place of earlier files of their kinds and months")] = False,
 ) -> None:
     """Record files as delivered. Idempotent: the same content twice is one delivery. The files stay where they are."""
     from spark_jobs.landing import delivery
 
     with lake("deliver") as settings:
-        summary = delivery.deliver(settings, path, insurer)
+        summary = delivery.deliver(settings, path, insurer, is_replacing=replace)
         console.print(summary)
         raise typer.Exit(ExitCode.BAD_INPUT if summary.rejected else ExitCode.OK)
+
+
+@app.command()
+def withdraw(
+    file: Annotated[str, typer.Argument(help="path or name of the delivered file, or the first digits of its hash")],
+    insurer: Annotated[str, typer.Option("--insurer", help="保険者番号 of the depositor")],
+    reason: Annotated[str, typer.Option(help="why; kept in landing.delivery (no person's data)")] = "not given",
+) -> None:
+    """Take a wrong delivery back: as if it had never come. Claims that it kept from counting count again."""
+    from spark_jobs import ingest as job
+    from spark_jobs.landing import delivery
+
+    with lake("withdraw") as settings, step("withdraw"):
+        (taken,) = delivery.withdraw(settings, insurer, file, reason)
+        job.take_out(settings)
+        console.print(f"{taken.file_name} of {taken.claim_month} is withdrawn; next: lake build, lake publish")
 
 
 @app.command()

@@ -20,6 +20,7 @@ from spark_jobs.landing.finding import PARTIAL, Finding
 from spark_jobs.progress import console
 from spark_jobs.settings import Settings
 from spark_jobs.silver import batch
+from spark_jobs.silver import finding as silver_finding
 
 BATCH_BYTES = 2**30  # one commit per table and batch
 BATCH_FILES = 2000
@@ -50,6 +51,7 @@ class IngestSummary:
 def run(settings: Settings, insurer_number: str | None = None, claim_month: int | None = None) -> IngestSummary:
     """Take in all pending files (of an insurer, of a claim month)."""
     summary = IngestSummary()
+    take_out(settings)
     pending = delivery.pending(settings, insurer_number, claim_month)
     total, done = sum(file.file_bytes for file in pending), 0
     for files in _batches(pending):
@@ -64,6 +66,21 @@ def run(settings: Settings, insurer_number: str | None = None, claim_month: int 
             console.print(f"  {done / 2**20:,.0f} of {total / 2**20:,.0f} MB")
         summary.findings += finding.count(settings, files)
     return summary
+
+
+def take_out(settings: Settings) -> None:
+    """Rows of files that were withdrawn or superseded leave silver, then bronze and the vault; claims that they kept from counting count again."""
+    leaving = [file for file in delivery.files(settings) if file.state == delivery.LEAVING]
+    if not leaving:
+        return
+    batch.withdraw(settings, leaving)
+    for table in (tables.VAULT, tables.SCOPE_PERSON, tables.CLAIM_LINE, tables.QUARANTINE_LINE):
+        delta.delete(
+            settings, table, _of(leaving) if table.name.startswith("bronze.") else {"file_sha256": {x.file_sha256 for x in leaving}}
+        )
+    finding.replace(settings, [], leaving, (*bronze_finding.WRITTEN_RULES, *silver_finding.RULES))
+    done = [(file, (file.detail or "withdrawn: ").partition(": ")) for file in leaving]
+    delivery.record(settings, [Event(file, state, detail=reason) for file, (state, _, reason) in done])
 
 
 def _take_in(settings: Settings, files: list[DeliveredFile], summary: IngestSummary) -> None:

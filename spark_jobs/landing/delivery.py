@@ -22,8 +22,9 @@ from spark_jobs.settings import Settings
 SUFFIXES = (".uke", ".cyo", ".csv")
 RECEIPT_CSV = re.compile(r"^\d{1,2}[_-]REC", re.IGNORECASE)  # other CSV files of a delivery (text information) are no receipts
 HEAD_BYTES = 2**18
-CLOSED = ("rejected", "withdrawn")  # may be delivered again
+CLOSED = ("rejected", "withdrawn", "superseded")  # may be delivered again
 OPEN = ("received", "bronze")
+LEAVING = "leaving"  # withdrawn or superseded (the detail says which), its rows perhaps still in the lake
 LOGGED = (
     "state", "insurer_number", "file_sha256", "claim_form", "claim_kind", "claim_month", "file_bytes", "receipt_count", "line_count",
     "quarantine_count",
@@ -44,6 +45,7 @@ class DeliveredFile:
     mismatch_rule: str
     file_bytes: int = 0
     state: str = ""  # that of the latest event
+    detail: str | None = None  # of the latest event
     event_no: int = 0  # of the latest event; 0 = none recorded yet
 
 
@@ -55,10 +57,12 @@ class DeliverySummary:
     received: int = 0
     known: int = 0
     rejected: int = 0
+    superseded: int = 0
     findings: list[Finding] = field(default_factory=list)
 
     def __rich__(self) -> str:
         line = f"{self.insurer_number}: {self.received} received, {self.known} known already, {self.rejected} rejected"
+        line += f", {self.superseded} superseded" if self.superseded else ""
         return "\n".join([line, *(f"  {f}" for f in self.findings)])
 
     __str__ = __rich__
@@ -76,8 +80,11 @@ class Event:
     detail: str | None = None
 
 
-def deliver(settings: Settings, path: Path, insurer_number: str) -> DeliverySummary:
-    """Record the receipt files under `path` as delivered by this insurer; what can not be taken is rejected, the others go on."""
+def deliver(settings: Settings, path: Path, insurer_number: str, is_replacing: bool = False) -> DeliverySummary:
+    """Record the receipt files under `path` as delivered by this insurer; what can not be taken is rejected, the others go on.
+
+    `is_replacing`: earlier insurer-form files of the same kinds and months that are not among these are superseded by them.
+    """
     insurer = config.insurer(settings, insurer_number)
     summary, events = DeliverySummary(insurer_number), []
     held = {file.file_sha256: file for file in files(settings, insurer_number)}
@@ -93,7 +100,7 @@ def deliver(settings: Settings, path: Path, insurer_number: str) -> DeliverySumm
             event = replace(event, file=replace(event.file, event_no=before.event_no))
         if event.state == "received":
             summary.received += 1
-            if event.file.claim_form == "insurer" and _month(event.file) in months:
+            if event.file.claim_form == "insurer" and _month(event.file) in months and not is_replacing:
                 told = f"{event.file.file_path}: {event.file.claim_kind} {event.file.claim_month}"
                 found.append(Finding(insurer_number, event.file.file_sha256, "second_file_of_month", told))
             months.add(_month(event.file))
@@ -101,9 +108,34 @@ def deliver(settings: Settings, path: Path, insurer_number: str) -> DeliverySumm
             summary.rejected += 1
         events.append(event)
         summary.findings += found
+    if is_replacing:
+        events += _superseded(held, events)
+        summary.superseded = sum(event.state == LEAVING for event in events)
     record(settings, events)
     finding.replace(settings, summary.findings, [event.file for event in events], (*finding.DELIVERY_RULES, *finding.LOST_RULES))
     return summary
+
+
+def _superseded(held: dict[str, DeliveredFile], events: list[Event]) -> list[Event]:
+    received = [event.file for event in events if event.state == "received"]
+    months = {_month(file): file.file_sha256 for file in received if file.claim_form == "insurer"}
+    new = {file.file_sha256 for file in received}
+    earlier = [x for x in held.values() if x.file_sha256 not in new and x.state not in (*CLOSED, LEAVING) and _month(x) in months]
+    return [Event(file, LEAVING, detail=f"superseded: by {months[_month(file)]}") for file in earlier]
+
+
+def withdraw(settings: Settings, insurer_number: str, named: str, reason: str) -> list[DeliveredFile]:
+    """Mark the delivered file of this path, name or hash (its first 8 digits or more) as withdrawn; its rows leave at the next ingest."""
+    config.insurer(settings, insurer_number)
+    place = str(Path(named).resolve())
+    held = [x for x in files(settings, insurer_number) if x.state not in CLOSED]
+    found = [x for x in held if place == x.file_path or named == x.file_name or (len(named) >= 8 and x.file_sha256.startswith(named))]
+    if len(found) != 1:
+        raise LakeError(
+            f"--insurer {insurer_number} {named}", f"{len(found)} valid deliveries", "one: a path, a name, or the first digits of its hash",
+            "Look at lake status and landing.delivery.",
+        )  # fmt: skip
+    return record(settings, [Event(found[0], LEAVING, detail=f"withdrawn: {reason}")])
 
 
 def _month(file: DeliveredFile) -> tuple[str, str, int]:

@@ -36,7 +36,7 @@ RULES = {
         "tell",
         "a second insurer-form file of one kind and month",
         "one file a month and kind",
-        "If it replaces the first, its claims count twice: ask.",
+        "Receipts of one 検索番号 count once. If it corrects the first: lake deliver --replace.",
     ),
     # lines and receipts
     "bad_byte": Rule("stop", "a byte that is no character", "Windows-31J (Shift_JIS)", MEND),

@@ -77,7 +77,8 @@ def _replace(settings: Settings, table: Table, parts: list[Part], files: "Sequen
 
 
 def _changes(settings: Settings, copies: pl.DataFrame, files: "Sequence[DeliveredFile]") -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(all copies concerned, resolved with these files in; copies of other files whose resolution these files change, with the one before)."""
+    """(all copies concerned, resolved with these files in; copies of other files whose resolution these files change, with the keys and
+    last months that they may have had before)."""
     gone = _of(files, CLAIM_COPY)
     held = delta.scan(settings, CLAIM_COPY)
     is_of_files = pl.all_horizontal(*(pl.col(name).is_in(list(values)) for name, values in gone.items()))
@@ -91,12 +92,14 @@ def _changes(settings: Settings, copies: pl.DataFrame, files: "Sequence[Delivere
     now = claim_copy.resolve(pl.concat([others, copies]))
     if not others.height:
         return now, now.clear()
-    before = claim_copy.resolve(others)
-    both = now.join(before.select(*COPY, *(pl.col(name).alias(f"{name}_before") for name in KNOWN)), on=COPY)
-    is_changed = (pl.col("claim_key") != pl.col("claim_key_before")) | (
-        pl.col("known_to_claim_month") != pl.col("known_to_claim_month_before")
+    # the lake may stand as without these files or, after a killed run or before a withdrawal, as with them
+    before = [claim_copy.resolve(others)] + ([claim_copy.resolve(pl.concat([others, removed]))] if removed.height else [])
+    states = (
+        pl.concat(before).group_by(COPY).agg(keys_before=pl.col("claim_key").unique(), ends_before=pl.col("known_to_claim_month").unique())
     )
-    return now, both.filter((pl.col("event") == "claim") & is_changed)
+    changed = now.filter(pl.col("event") == "claim").join(states, on=COPY)
+    is_same = (pl.col("keys_before") == pl.concat_list("claim_key")) & (pl.col("ends_before") == pl.concat_list("known_to_claim_month"))
+    return now, changed.filter(~is_same)
 
 
 def _counting(settings: Settings, table: Table, parts: list[Part], now: pl.DataFrame) -> list[Part]:
@@ -130,8 +133,8 @@ def _apply(settings: Settings, changed: pl.DataFrame, now: pl.DataFrame) -> None
     if not changed.height:
         return
     counted = pl.col("known_to_claim_month") != NEVER
-    counted_before = pl.col("known_to_claim_month_before") != NEVER
-    is_same = counted & counted_before & (pl.col("claim_key") == pl.col("claim_key_before"))
+    counted_before = ~pl.col("ends_before").list.contains(NEVER)
+    is_same = counted & counted_before & (pl.col("keys_before") == pl.concat_list("claim_key"))
     _set_last_month(settings, changed.filter(is_same))
     others = changed.filter(~is_same)
     if not others.height:
@@ -141,7 +144,7 @@ def _apply(settings: Settings, changed: pl.DataFrame, now: pl.DataFrame) -> None
         "claim_month": set(others["claim_month"]),
         "file_sha256": set(others["file_sha256"]),
         "receipt_seq": set(others["receipt_seq"]),
-        "claim_key": {*others["claim_key"], *others["claim_key_before"]},
+        "claim_key": {*others["claim_key"], *others["keys_before"].explode()},
     }
     for table in (*LINES_OF_CLAIM, CLAIM):
         rows = new.get(table, delta.shaped(table, pl.DataFrame()))

@@ -89,7 +89,7 @@ def test_a_second_insurer_form_file_of_a_month_is_told(lake, tmp_path: Path) -> 
     second = delivery.deliver(settings, _write(tmp_path / "b" / "11_RECODEINFO_MED.CSV", EXAMPLE + EXAMPLE), INSURER)
     assert [str(finding) for finding in second.findings] == [
         f"tell second_file_of_month: {tmp_path}/b/11_RECODEINFO_MED.CSV: med 202406; expected one file a month and kind. "
-        "If it replaces the first, its claims count twice: ask."
+        "Receipts of one 検索番号 count once. If it corrects the first: lake deliver --replace."
     ]
 
 

@@ -13,9 +13,10 @@ from bronze_rows import DEPOSITOR, Receipts
 
 from spark_jobs import tables
 from spark_jobs.claim_format import layouts
+from spark_jobs.silver import batch
 
 KIND = {"MN": "med", "JY": "med"}
-SILVER = (tables.CLAIM, tables.CLAIM_DRUG, tables.CLAIM_DIAGNOSIS, tables.CLAIM_PAYER, tables.PERSON, tables.FACILITY)
+SILVER = (*tables.SILVER_OF_FILE, tables.PERSON, tables.FACILITY)
 
 EXAMPLE = """\
 2,1,0,MN,900000123,東京都千代田区見本町一丁目,13150606900000123,,,
@@ -459,3 +460,83 @@ def test_a_claim_in_both_forms_or_twice_counts_once_in_any_order(held, write_sil
     assert state(held) == together
     write_silver([by_provider])  # once more, as after a killed run
     assert state(held) == together
+
+
+def again(receipt: list[list[str]], **header) -> list[list[str]]:
+    """The same receipt with other values in its header."""
+    return [[*line] if line[0] != "RE" else med_with(line, **header) for line in receipt]
+
+
+def med_with(line: list[str], **values) -> list[str]:
+    record = layouts.record("med", line[0])
+    changed = [*line]
+    for name, value in values.items():
+        changed[record.pos(name) - 1] = str(value)
+    return changed
+
+
+def returned(receipt: list[list[str]], search_no: str) -> list[list[str]]:
+    """返戻: the lines as sent as データ識別 8, and why."""
+    return [["8", *line] for line in again(receipt, search_no=search_no)] + [
+        ["8", *layouts.record("med", "HR").line(processing_month="202412", return_class=4, search_no=search_no)]
+    ]
+
+
+def numbered(search_no: str, *receipts: list[list[str]], claim_month: int = 202411) -> Receipts:
+    """Receipts of one 検索番号 each (…0, …1)."""
+    provider = med_with(PROVIDER, claim_month=claim_month)
+    text = insurer_form(*receipts, provider=provider)
+    for i in range(len(receipts)):
+        text = text.replace("東京都,,", f"東京都,{search_no}{i},", 1)
+    return Receipts(text, claim_month=claim_month)
+
+
+FIRST = [re(1), ho(1, 10), iy("21", "699990001", "1", 1, 10)]
+CORRECTED_AGAIN = [re(1, search_no="A0"), ho(1, 30), iy("21", "699990001", "3", 1, 30), ["11", *re(1)], ["11", *ho(1, 10)]]
+OTHER_NUMBER = [re(1, search_no="A0"), ho(9, 30), iy("21", "699990001", "3", 1, 30)]
+
+
+def known(held) -> list[tuple]:
+    rows = held("silver.claim")
+    quantities = {(row.claim_key, row.file_sha256): row.quantity_claim_unit for row in held("silver.claim_drug")}
+    assert set(quantities) == {(row.claim_key, row.file_sha256) for row in rows}
+    return sorted(
+        (row.known_from_claim_month, row.known_to_claim_month, int(row.points_decided), int(quantities[row.claim_key, row.file_sha256]))
+        for row in rows
+    )
+
+
+@pytest.mark.parametrize("second", [CORRECTED_AGAIN, OTHER_NUMBER], ids=["same number", "corrected number"])
+@pytest.mark.parametrize("order", ["in time", "backwards", "at once"])
+def test_a_returned_claim_counts_until_its_return_and_again_from_its_re_claim_on(held, write_silver, empty_lake, second, order):
+    files = [
+        numbered("A", FIRST),
+        numbered("B", returned(FIRST, "A0"), claim_month=202412),
+        numbered("C", second, claim_month=202502),
+    ]
+    empty_lake()
+    for part in {"in time": [[x] for x in files], "backwards": [[x] for x in reversed(files)], "at once": [files]}[order]:
+        write_silver(part)
+    assert known(held) == [(202411, 202411, 10, 1), (202502, 999912, 30, 3)]
+    assert len({row.claim_key for row in held("silver.claim")}) == (1 if second is CORRECTED_AGAIN else 2)
+
+
+def test_a_return_without_a_re_claim_leaves_nothing_and_a_return_that_is_withdrawn_leaves_all(held, write_silver, empty_lake, settings):
+    first, back = numbered("A", FIRST), numbered("B", returned(FIRST, "A0"), claim_month=202412)
+    empty_lake()
+    write_silver([first])
+    write_silver([back])
+    assert known(held) == [(202411, 202411, 10, 1)]
+    batch.withdraw(settings, [back.file])
+    assert known(held) == [(202411, 999912, 10, 1)]
+
+
+def test_what_a_withdrawn_file_kept_from_counting_counts_again(held, write_silver, empty_lake, settings):
+    by_insurer, by_provider = Receipts(insurer_form(TWIN_A)), Receipts(claim_form(TWIN_A, OTHER), form="claim")
+    empty_lake()
+    write_silver([by_provider])
+    alone = {table.name: state(held)[table.name] for table in (tables.CLAIM, tables.CLAIM_DRUG, tables.CLAIM_COPY)}
+    write_silver([by_insurer])
+    assert sorted(row.claim_form for row in held("silver.claim")) == ["claim", "insurer"]
+    batch.withdraw(settings, [by_insurer.file])
+    assert {table.name: state(held)[table.name] for table in (tables.CLAIM, tables.CLAIM_DRUG, tables.CLAIM_COPY)} == alone
