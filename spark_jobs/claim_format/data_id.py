@@ -1,4 +1,4 @@
-"""データ識別 of the insurer form: in which state of a claim a line stands (receipt-formats §4.2; code table 別表7, edition of about 2014)."""
+"""データ識別 of the insurer form: in which state of a claim a line stands (receipt-formats §4.2, 別表7 of about 2014)."""
 
 SENT = 1  # 請求データ: the claim as sent by the provider
 REVIEWED = 2  # 支払決定データ: correction by the review body

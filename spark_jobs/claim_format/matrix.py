@@ -11,11 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spark_jobs.claim_format import layouts, privacy, words
-
-try:  # until silver lists what it reads
-    from spark_jobs.silver.fields import USED
-except ImportError:
-    USED = {}
+from spark_jobs.silver.fields import USED
 
 DAY, FIRST_DAY = re.compile(r"day_\d+"), "day_1"
 PAGE = Path(__file__).parents[2] / "docs" / "receipt_fields.md"
@@ -157,8 +153,9 @@ def _head(count: Counter[tuple[str, str]]) -> str:
             "# Where each field of a receipt goes\n",
             "Every record and field of `record_layouts.csv`, made by `python -m spark_jobs.claim_format.matrix` from it, `privacy.csv` and",
             "the list of what silver reads; a test holds this page equal to them. `pos` counts the record identifier as 1. In the insurer",
-            "form データ識別, 行番号 and 枝番号 stand before it: kept in bronze; by them silver knows what was sent, corrected, returned.",
-            "Records under *Every kind* are counted in each kind. 訪問看護 stands in bronze only. Sources of the layouts: `docs/sources.md`.\n",
+            "form データ識別, 行番号 and 枝番号 stand before it: kept in bronze; by them silver knows what was sent, corrected,",
+            "returned. Records under *Every kind* are counted in each kind, and their columns of silver are those of all kinds but",
+            "訪問看護, which stands in bronze only. Sources of the layouts: `docs/sources.md`.\n",
             "| Where it goes | Meaning | " + " | ".join(words.KIND_JA[kind] for kind in layouts.KINDS) + " |",
             "|---|---|" + "---:|" * len(layouts.KINDS),
             *(f"| {destination} | {meaning} | {cells(destination)} |" for destination, meaning in MEANING.items()),

@@ -27,6 +27,7 @@ ANYTHING, MODES = re.compile(".*"), {"N": re.compile(r"-?[\d.]+", re.ASCII), "A"
 DRUG_FIELDS = ("drug_code", "receipt_code")
 DRUG = re.compile(r"6\d{8}", re.ASCII)  # 医薬品コード; CD holds procedures and materials too
 DAY = re.compile(r"day_(\d+)")
+AS_SENT = (data_id.SENT, data_id.RETURNED)
 ADDED, REPLACED, DELETED = "1", "2", "3"  # 補正区分
 DPC_BLOCKS = ("0", "2")  # レセプト総括区分 of blocks with coding data (CD)
 
@@ -184,7 +185,8 @@ def _corrected(lines: list[Line]) -> list[Line]:
         at = final.index(target) if target in final else None
         correction = jy.get("correction_class")
         if correction == ADDED and after:
-            final.insert(len(final) if at is None else at + 1, after)
+            alike = [i for i, line in enumerate(final) if line.record_id == after.record_id]
+            final.insert((alike[-1] if alike else len(final) - 1) + 1 if at is None else at + 1, after)
         elif correction in (REPLACED, DELETED) and at is not None:
             final[at].is_void = True
             final[at : at + 1] = [after] if correction == REPLACED and after else []
@@ -253,13 +255,13 @@ def _heading(kind: encoding.Kind, providers: list[Line], lines: list[Line], fina
 
 def _payers(claim_kind: str, lines: list[Line], final: list[Line]) -> Iterator[str]:
     total, unit = ("total_amount", "円") if claim_kind == "nur" else ("total_points", "点")
-    of_insurer = [line for line in lines if line.record_id == "HO" and line.data_id != data_id.REVIEWED]
+    of_insurer = [line for line in lines if line.record_id == "HO" and line.data_id in AS_SENT]
     if of_insurer:
         first, decided = of_insurer[0], next((line for line in final if line.record_id == "HO"), of_insurer[0])
         change = f" → 審査後 {decided.get(total)}{unit}" if decided.get(total) != first.get(total) else ""
         number = first.get("insurer_number").strip()
         yield f"保険者 {number} {words.payer(number)} {first.get(total)}{unit}{change}"
-    public = [line for line in lines if line.record_id == "KO" and line.data_id != data_id.REVIEWED]
+    public = [line for line in lines if line.record_id == "KO" and line.data_id in AS_SENT]
     for line in public:
         yield f"公費{'' if of_insurer else 'のみ'} 法別{line.get('public_payer_number')[:2]} {line.get(total)}{unit}"
 

@@ -1,7 +1,12 @@
 import io
+import re
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
 from rich.console import Console
 
 from spark_jobs.errors import ExitCode, LakeError
@@ -9,6 +14,9 @@ from spark_jobs.landing import view
 
 EXAMPLE = (Path(__file__).parents[2] / "fixtures" / "insurer_form_example.csv").read_text(encoding="utf-8")
 SECRETS = ("見本　花子", "ミホンハナコ", "１２３４５", "M-0001", "19800402", "見本傷病")
+
+
+TYPED = Path(__file__).parents[2] / "fixtures" / "typed"
 
 
 def shown(path: Path, number: int = 1) -> str:
@@ -58,11 +66,66 @@ def test_details_of_a_dpc_receipt_are_shown_with_it(tmp_path: Path):
     assert [line.split()[1] for line in page.splitlines() if line[:1].isdigit()] == ["RE", "RE", "BU"]
 
 
+@pytest.fixture
+def typed(tmp_path: Path) -> Callable[[str], tuple[Path, dict]]:
+    """A file typed by hand as delivered, and what is known of it."""
+
+    def written(case: str) -> tuple[Path, dict]:
+        expected = yaml.safe_load((TYPED / case / "expected.yaml").read_text(encoding="utf-8"))
+        return write(tmp_path / expected["file"], (TYPED / case / expected["file"]).read_text(encoding="utf-8")), expected
+
+    return written
+
+
+@pytest.mark.parametrize("case", sorted(folder.name for folder in TYPED.iterdir() if folder.is_dir()))
+def test_every_kind_and_form_is_shown_with_its_drugs_and_names_nobody(typed: Callable[[str], tuple[Path, dict]], case: str):
+    path, expected = typed(case)
+    pages = [shown(path, number) for number in range(1, expected["receipts"] + 1)]
+    whole = "\n".join(pages)
+    assert not [secret for secret in expected["secrets"] if secret in whole]
+    assert "not shown" not in whole and "(読めない)" not in whole
+    for claim in expected["claims"]:
+        drugs = re.findall(r"^ *\d+ (6\d{8}) .* ([\d.]+)$", pages[claim["receipt_seq"] - 1].partition("医薬品 (補正後)")[2], re.MULTILINE)
+        sums: Counter[str] = Counter()
+        for code, quantity in drugs:
+            sums[code] += Decimal(quantity)
+        assert sums == {code: Decimal(str(quantity)) for code, quantity in claim["drugs"].items()}
+
+
+def test_the_heading_says_who_billed_what_to_whom(typed: Callable[[str], tuple[Path, dict]]):
+    path, _ = typed("den_insurer")
+    assert shown(path, 2).splitlines()[:6] == [
+        "13_RECODEINFO_DEN.CSV: insurer den 202406, receipt 2",
+        "歯科 入院外 診療 2024年5月 請求 2024年6月",
+        "医療機関 1339903013 架空歯科",
+        "患者 家族 女 2015年3月生",
+        "保険者 990010 国保 176点 → 審査後 146点",
+        "データ識別 1 請求、2 審査",
+    ]
+    path, _ = typed("pha_claim")
+    assert "公費のみ 法別12 293点" in shown(path, 2)
+    path, _ = typed("nur_insurer")
+    assert "保険者 39990015 後期高齢者医療 13220円 → 審査後 5550円" in shown(path, 3)
+
+
+def test_corrections_and_data_ids_are_said_in_words(typed: Callable[[str], tuple[Path, dict]]):
+    path, _ = typed("med_insurer")
+    page = shown(path, 1)
+    assert "行10を削除 事由 B 過剰・重複" in page and "行6の後に行13を追加 事由 G 請求点数誤り" in page
+    assert "行99(このレセプトにない)を削除" in page
+    assert "8 返戻" in shown(path, 5) and "12 再請求前の審査" in shown(path, 6) and "4 再審査の結果" in shown(path, 7)
+
+
 @pytest.mark.parametrize(
     ("text", "number", "said", "code"),
     [
         (EXAMPLE, 2, "1 receipts; expected receipt 2. Give a number from 1 on.", ExitCode.USAGE),
-        ("x,y\n", 1, "a first line of 2 fields, not IR, YK, UK or HM; expected a receipt file. Look at what was delivered.", ExitCode.BAD_INPUT),
+        (
+            "x,y\n",
+            1,
+            "a first line of 2 fields, not IR, YK, UK or HM; expected a receipt file. Look at what was delivered.",
+            ExitCode.BAD_INPUT,
+        ),
         (None, 1, "No such file or directory; expected a receipt file. Correct the path.", ExitCode.BAD_INPUT),
     ],
 )
