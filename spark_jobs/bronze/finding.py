@@ -9,6 +9,7 @@ from spark_jobs.bronze.line import insurer_number
 from spark_jobs.claim_format import layouts
 from spark_jobs.claim_format.cell import cells
 from spark_jobs.claim_format.codes import check_digit
+from spark_jobs.claim_format.encoding import FILE_HEADS
 from spark_jobs.landing.finding import PARTIAL
 
 LINE_RULES = (
@@ -58,6 +59,8 @@ def totals(groups: dict[str, pl.DataFrame], files: pl.DataFrame, kind: str) -> p
     §2.2: 総件数 counts each payer, 総合計点数 adds HO, or the first KO where there is no HO; of a DPC receipt the first header only.
     A file that is one of several volumes is left alone, as is a GO of zeros (claims were moved after the eligibility check).
     """
+    if layouts.record(kind, "GO", "claim").is_open:  # 訪問看護: what its GO says is not known
+        return pl.DataFrame(schema=PARTIAL)
     found = []
     own = [
         cells(groups[record_id], kind, "claim", record_id, ("total_points",))
@@ -80,7 +83,7 @@ def totals(groups: dict[str, pl.DataFrame], files: pl.DataFrame, kind: str) -> p
         found.append(_partial(sums.join(files, on="file_no").with_columns(rule=pl.lit("go_sum"), what=pl.lit(""))))
     if "GO" in groups:
         volumes = pl.concat(
-            [groups[name].select("file_no", volume=_field(kind, name, "volume_no")) for name in ("IR", "YK", "UK", "HM") if name in groups]
+            [groups[name].select("file_no", volume=_field(kind, name, "volume_no")) for name in (FILE_HEADS[kind],) if name in groups]
             or [pl.DataFrame(schema={"file_no": pl.UInt32, "volume": pl.String})]
         ).unique("file_no", keep="first")
         said = groups["GO"].select(

@@ -146,9 +146,9 @@ def _has_modes(kind: str) -> pl.Expr:
     fits = pl.lit(True)
     for record_id in privacy.marks(kind, "claim"):
         marks, fields = privacy.marks(kind, "claim")[record_id], layouts.record(kind, record_id, "claim").fields[1:]
-        cells_ = "".join(f"(?:,{'[^,]' if x.pos in marks else MODES.get(x.mode, '[^,]')}*" for x in fields)
-        pattern = f"^{record_id}{cells_}{')?' * len(fields)}$"
-        fits &= (pl.col("record_type") != record_id) | pl.col("line").str.contains(pattern)
+        cells_ = "".join(f",{'[^,]' if x.pos in marks else MODES.get(x.mode, '[^,]')}*" for x in fields)
+        padded = pl.col("line") + "," * (len(fields) + 1)  # trailing fields may be left out
+        fits &= (pl.col("record_type") != record_id) | padded.str.contains(f"^{record_id}{cells_},")
     return fits
 
 
