@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 
+from spark_jobs.synthetic import dpc_stay
 from spark_jobs.synthetic.biologics import BIOSIMILAR_START_MONTHS, CHEMOTHERAPY, Course, Prescribing
 from spark_jobs.synthetic.formulary import INDICATIONS, UNKNOWN_CODES, Formulary, Indication, OrdinaryGroup
 from spark_jobs.synthetic.months import age_at, first_day, is_preschool, last_day
@@ -43,6 +44,9 @@ GENERIC_RATIO, GENERIC_GROWTH_PER_MONTH = 0.82, 0.002
 STAY_PER_MONTH = 0.003  # for other reasons than a biologic
 UNKNOWN_PER_RECEIPT = 0.004
 LOCAL_CHILD_LAW, LOCAL_CHILD_RATIO = "83", 0.3  # 子ども医療費助成 as a public payer on the receipt
+WELFARE_LAW, WELFARE_PER_VISIT = "12", 0.0007  # 生活保護 alone: no medical insurance on the receipt
+OTHER_LOCAL_LAW, DESIGNATED_LAWS = "80", ("52", "54")  # a local scheme that pays what the scheme of a designated disease does not
+OTHER_LOCAL_OF_10 = 2  # of ten persons
 LATE_DELAYS = (979, 11, 6, 4)  # receipts of 1,000 that arrive 0, 1, 2, 3 months late
 
 
@@ -138,7 +142,30 @@ class Month:
             self._acute()
         if self.rng.random() < STAY_PER_MONTH:
             self._stay(self.places.hospital, self.rng.randint(1, 16), Disease(NOT_CODED, "肺炎", first_day(self.month)))
-        return [*self.stays.values(), *self.outpatient.values(), *self.pharmacy.values()]
+        visits: list[MedicalVisit | PharmacyVisit] = [*self.stays.values(), *self.outpatient.values(), *self.pharmacy.values()]
+        for visit in visits:
+            self._add_payers(visit)
+        return [*map(self._as_billed, self.stays.values()), *self.outpatient.values(), *self.pharmacy.values()]
+
+    def _as_billed(self, stay: MedicalVisit) -> Visit:
+        """A stay in a DPC hospital becomes a DPC receipt; a forced use is not bundled, so that it shows in the figures."""
+        if not stay.facility.is_dpc:
+            return stay
+        rng = self.person.paper_rng
+        return dpc_stay.of_stay(stay, self.formulary, self.month_no, rng, all_apart=self.month_no in self.history.forced_months)
+
+    def _add_payers(self, visit: MedicalVisit | PharmacyVisit) -> None:
+        """A second public payer beside the first now and then; welfare alone where there was none, rarely and never with a biologic."""
+        person, biologics = self.person, self.formulary.biologic_codes
+        if visit.law_number in DESIGNATED_LAWS and int(person.recipient_no) % 10 < OTHER_LOCAL_OF_10:
+            visit.second_law_number = OTHER_LOCAL_LAW
+        elif not visit.law_number and person.paper_rng.random() < WELFARE_PER_VISIT:
+            parts: list[Treatment] | list[Unit] = visit.treatments if isinstance(visit, MedicalVisit) else visit.units
+            codes = {code for part in parts for code, _ in (part.lines if isinstance(part, Treatment) else part.drugs)}
+            if not codes & biologics.keys() and not (isinstance(visit, MedicalVisit) and visit.admission):
+                visit.law_number, visit.is_public_only = WELFARE_LAW, True
+                for part in parts:
+                    part.is_public = True
 
     # --- what a visit is made of
 
@@ -173,7 +200,7 @@ class Month:
         key = pharmacy.facility_code, prescriber.facility_code
         visit = self.pharmacy.get(key)
         if visit is None:
-            visit = self.pharmacy[key] = PharmacyVisit(pharmacy, prescriber, law or self.child_law)
+            visit = self.pharmacy[key] = PharmacyVisit(pharmacy, law or self.child_law, prescriber=prescriber)
         visit.law_number = visit.law_number or law
         if day not in visit.receptions:
             visit.receptions.append(day)
@@ -185,7 +212,7 @@ class Month:
         if stay is None:
             nights = tuple(range(day, min(28, day + self.rng.randint(2, 9)) + 1))
             admission = first_day(self.month) + timedelta(days=day - 1)
-            stay = MedicalVisit(hospital, law or self.child_law, admission, set(nights))
+            stay = MedicalVisit(hospital, law or self.child_law, admission=admission, days=set(nights))
             self.stays[hospital.facility_code] = stay
             self._do(stay, "90", WARD_FEE, *nights)
             for test in self.rng.sample(TESTS, 2):
