@@ -5,14 +5,15 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from spark_jobs.claim_format import layouts
-from spark_jobs.synthetic import dpc, medical, pharmacy, returns
+from spark_jobs.synthetic import dental, dpc, medical, nursing, pharmacy, returns
 from spark_jobs.synthetic.formulary import Formulary
 from spark_jobs.synthetic.history import History
 from spark_jobs.synthetic.lines import sent
 from spark_jobs.synthetic.months import month_after
 from spark_jobs.synthetic.people import Person, haunts
+from spark_jobs.synthetic.places import Facility
 from spark_jobs.synthetic.plan import Plan
-from spark_jobs.synthetic.visits import DpcVisit, MedicalVisit, PharmacyVisit, Visit
+from spark_jobs.synthetic.visits import DentalVisit, DpcVisit, MedicalVisit, NursingVisit, PharmacyVisit, Visit
 from spark_jobs.synthetic.written import Ask, Written
 
 ENCODING = "cp932"  # windows-31j
@@ -26,7 +27,7 @@ RECEIPT_NO = "\0"  # stands for レセプト番号, which the file as a whole de
 class Copy:
     """A receipt as its provider sent it, in the claim form."""
 
-    provider: str  # IR, UK, YK
+    facility: Facility
     text: str
     count: int  # 総件数: one for the insurance and one for each public payer
     points: int
@@ -95,7 +96,8 @@ class PersonReceipts:
             return
         self.has_receipt = True
         self.block.late_receipts += delay > 0
-        fate = None if is_plain or visit.is_public_only else returns.decide(person.paper_rng, claim_month_no, last_month_no)
+        can_return = not (is_plain or visit.is_public_only or isinstance(visit, NursingVisit))
+        fate = None if not can_return else returns.decide(person.paper_rng, claim_month_no, last_month_no)
         ask = self._ask(month_no, claim_month_no, is_to_correct)
         if fate is None:
             written = self._write(ask, visit, month_no)
@@ -115,7 +117,7 @@ class PersonReceipts:
         back = returns.returned(kind, first_ask, first.lines, search_no, returned_in, fate.cause, rng)
         self.gone_back[returned_in, kind].append(back.end(returns.RETURNED))
         self.block.claims[returned_in, kind, "lines"] += len(back.lines)
-        self._known(ask, first, until=returned_in)
+        self._known(ask, kind, first, until=returned_in)
         reclaimed_in: int | str = ""
         if fate.reclaimed_in is not None:
             before = returns.state_before(first.lines, rng)
@@ -140,9 +142,10 @@ class PersonReceipts:
         self.block.claims[ask.claim_month, kind, "lines"] += len(written.lines)
         return written
 
-    def _known(self, ask: Ask, written: Written, until: int) -> None:
+    def _known(self, ask: Ask, kind: str, written: Written, until: int) -> None:
+        """What is known of it in the months that the truth looks at; 訪問看護 reaches no claim."""
         for month in self.plan.as_of_months:
-            if ask.claim_month <= month < until:
+            if kind != "nur" and ask.claim_month <= month < until:
                 self.block.as_of[month, ask.service_month, "receipts"] += 1
                 self.block.as_of[month, ask.service_month, "points_decided"] += written.points_decided
 
@@ -153,7 +156,7 @@ class PersonReceipts:
             search_no = ask.search_no(visit.facility)
             block.public_only.append((number, search_no, kind, ask.service_month, ask.claim_month, written.points_decided))
             return
-        self._known(ask, written, until=month_after(self.plan.claim_months[-1]))
+        self._known(ask, kind, written, until=month_after(self.plan.claim_months[-1]))
         for measure, value in (
             ("receipts", 1),
             ("points_billed", written.points_billed),
@@ -181,22 +184,25 @@ class PersonReceipts:
     def _copy(self, ask: Ask, visit: Visit, written: Written) -> None:
         """The same claim in the claim form, if its facility's arrive so too this month: trailing empty fields cut."""
         facility, kind = visit.facility.facility_code, kind_of(visit)
-        if facility in self.plan.copied.get((self.person.insurer_number, ask.claim_month), ()):
-            provider, *bodies = sent(written.lines)
+        if kind != "nur" and facility in self.plan.copied.get((self.person.insurer_number, ask.claim_month), ()):
+            bodies = sent(written.lines)
             at = layouts.record(kind, "RE").pos("receipt_no") - 1
             lines = []
-            for body in bodies:
+            for body in bodies[kind != "den" :]:  # 歯科: IR begins a receipt; else it (or YK) begins the file
                 cells = body.rstrip(",").split(",")
                 if cells[0] == "RE":
                     cells[at] = RECEIPT_NO
                 lines.append(",".join(cells) + "\r\n")
             count = len(visit.laws) + (not visit.is_public_only)
-            self.block.copies[ask.claim_month, kind, facility].append(Copy(provider, "".join(lines), count, written.points_billed))
+            self.block.copies[ask.claim_month, kind, facility].append(Copy(visit.facility, "".join(lines), count, written.points_billed))
+
+
+KINDS: dict[type, str] = {MedicalVisit: "med", DpcVisit: "dpc", DentalVisit: "den", PharmacyVisit: "pha", NursingVisit: "nur"}
 
 
 def kind_of(visit: Visit) -> str:
     """Kind of claim."""
-    return {MedicalVisit: "med", DpcVisit: "dpc", PharmacyVisit: "pha"}[type(visit)]
+    return KINDS[type(visit)]
 
 
 def write(ask: Ask, visit: Visit, formulary: Formulary, month_no: int) -> Written:
@@ -205,6 +211,10 @@ def write(ask: Ask, visit: Visit, formulary: Formulary, month_no: int) -> Writte
         return medical.write(ask, visit, formulary, month_no)
     if isinstance(visit, DpcVisit):
         return dpc.write(ask, visit)
+    if isinstance(visit, DentalVisit):
+        return dental.write(ask, visit)
+    if isinstance(visit, NursingVisit):
+        return nursing.write(ask, visit)
     return pharmacy.write(ask, visit, formulary, month_no)
 
 

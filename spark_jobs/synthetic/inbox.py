@@ -4,16 +4,23 @@ from collections import Counter
 from pathlib import Path
 from typing import IO
 
-from spark_jobs.claim_format import layouts
+from spark_jobs.claim_format.encoding import FILE_HEADS
 from spark_jobs.synthetic.block import ENCODING, RECEIPT_NO, Block, Copy
 from spark_jobs.synthetic.lines import template
-from spark_jobs.synthetic.months import month_after
+from spark_jobs.synthetic.months import WESTERN_FROM, era_month, month_after
 from spark_jobs.synthetic.plan import Plan
+from spark_jobs.synthetic.written import provider_line
 
 END_OF_FILE = b"\x1a"
-FILE_NAMES = {"med": "11_RECODEINFO_MED.CSV", "dpc": "12_RECODEINFO_DPC.CSV", "pha": "14_RECODEINFO_PHA.CSV"}
+FILE_NAMES = {
+    "med": "11_RECODEINFO_MED.CSV",
+    "dpc": "12_RECODEINFO_DPC.CSV",
+    "den": "13_RECODEINFO_DEN.CSV",
+    "pha": "14_RECODEINFO_PHA.CSV",
+    "nur": "15_RECODEINFO_NUR.CSV",
+}
 FOLDER_NAME = "0_COMMON001"
-CLAIM_FORM_NAMES = {"med": "RECEIPTC.UKE", "dpc": "RECEIPTD.UKE", "pha": "RECEIPTY.CYO"}
+CLAIM_FORM_NAMES = {"med": "RECEIPTC.UKE", "dpc": "RECEIPTD.UKE", "den": "RECEIPTS.UKE", "pha": "RECEIPTY.CYO"}
 CLAIM_FORM_FOLDER = "claim_form"
 TWO_VOLUMES_FROM = 8  # receipts
 LAST_VOLUME = "99"
@@ -64,10 +71,11 @@ class Inbox:
         folder = self.folder / self.insurer_number / str(claim_month) / CLAIM_FORM_FOLDER / facility_code
         half = len(copies) // 2 if len(copies) >= TWO_VOLUMES_FROM else 0
         volumes = [copies[:half], copies[half:]] if half else [copies]
+        month = str(claim_month) if claim_month >= WESTERN_FROM else era_month(claim_month)
         receipt_no, go = 0, template(kind, "GO", "total_receipts", "total_points", "volume_no", claim_form="claim")
         for volume_no, volume in enumerate(volumes):
             is_last = volume_no == len(volumes) - 1
-            parts = [_of_volume(kind, volume[0].provider, volume_no)]
+            parts = [provider_line(kind, FILE_HEADS[kind], volume[0].facility, month, volume_no).rstrip(",") + "\r\n"]
             for copy in volume:
                 receipt_no += 1
                 parts.append(copy.text.replace(RECEIPT_NO, str(receipt_no)))
@@ -79,9 +87,3 @@ class Inbox:
             path.write_bytes(text.encode(ENCODING) + END_OF_FILE)
             self.claim_form_lines[self.insurer_number, claim_month, kind] += text.count("\n")
         self.claim_form_receipts[self.insurer_number, claim_month, kind] += len(copies)
-
-
-def _of_volume(kind: str, provider: str, volume_no: int) -> str:
-    cells = provider.rstrip(",").split(",")
-    cells[layouts.record(kind, cells[0]).pos("volume_no") - 1] = f"{volume_no:02d}"
-    return ",".join(cells) + "\r\n"

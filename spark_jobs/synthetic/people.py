@@ -143,6 +143,7 @@ class Haunts:
     pharmacy: Facility
     hospital_pharmacy: Facility
     dentist: Facility
+    nursing: Facility
 
 
 def haunts(person: Person, towns: dict[str, Town]) -> Haunts:
@@ -153,4 +154,4 @@ def haunts(person: Person, towns: dict[str, Town]) -> Haunts:
         hospital = towns["13"].university
     clinic, other_clinic = rng.choice(town.clinics), rng.choice(town.clinics)
     pharmacy, hospital_pharmacy = rng.choice(town.pharmacies), rng.choice(town.pharmacies)
-    return Haunts(clinic, other_clinic, hospital, pharmacy, hospital_pharmacy, person.paper_rng.choice(town.dentists))
+    return Haunts(clinic, other_clinic, hospital, pharmacy, hospital_pharmacy, person.paper_rng.choice(town.dentists), town.nursing[0])

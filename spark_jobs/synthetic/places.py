@@ -9,7 +9,7 @@ from spark_jobs.claim_format.codes import check_digit
 from spark_jobs.masters import shipped
 from spark_jobs.synthetic.names import GIVEN_NAMES, SURNAMES
 
-MEDICAL, DENTAL, PHARMACY = "1", "3", "4"  # 点数表
+MEDICAL, DENTAL, PHARMACY, NURSING = "1", "3", "4", "6"  # 点数表
 AT_SEAT, NEAR_SEAT = (
     0.7,
     0.2,
@@ -37,7 +37,7 @@ STYLES = ("plain",) * 7 + ("half_width", "leading_zero", "large_kana")
 class Facility:
     facility_code: str  # 10 digits
     name_ja: str
-    kind: str  # university, hospital, clinic, pharmacy, dentist
+    kind: str  # university, hospital, clinic, pharmacy, dentist, nursing
     address_ja: str
     phone: str
     doctors: tuple[str, ...]
@@ -65,10 +65,11 @@ class Town:
     clinics: tuple[Facility, ...]
     pharmacies: tuple[Facility, ...]
     dentists: tuple[Facility, ...]
+    nursing: tuple[Facility, ...]
 
     @cached_property
     def all(self) -> tuple[Facility, ...]:
-        return (self.university, *self.hospitals, *self.clinics, *self.pharmacies, *self.dentists)
+        return (self.university, *self.hospitals, *self.clinics, *self.pharmacies, *self.dentists, *self.nursing)
 
 
 def homes(seat: str, consortium: tuple[str, ...]) -> dict[str, float]:
@@ -98,7 +99,7 @@ def _town(seed: int, prefecture: str, prefecture_ja: str, people: float) -> Town
             if name not in taken:
                 taken.add(name)
                 break
-        fee_table = {"pharmacy": PHARMACY, "dentist": DENTAL}.get(kind, MEDICAL)
+        fee_table = {"pharmacy": PHARMACY, "dentist": DENTAL, "nursing": NURSING}.get(kind, MEDICAL)
         body = f"{prefecture}{fee_table}{serial:06d}"
         return Facility(
             facility_code=f"{body}{check_digit(body)}",
@@ -124,6 +125,7 @@ def _town(seed: int, prefecture: str, prefecture_ja: str, people: float) -> Town
         clinics=many("clinic", 200001, PEOPLE_PER_CLINIC, 2, SPECIALTIES, -0.2),
         pharmacies=many("pharmacy", 400001, PEOPLE_PER_PHARMACY, 2, ("薬局", "調剤薬局", "ファーマシー"), 0.0),
         dentists=many("dentist", 300001, PEOPLE_PER_DENTIST, 1, ("歯科", "歯科医院", "歯科クリニック"), 0.0),
+        nursing=(facility("nursing", 600001, "訪問看護ステーション", 0.0),),
     )
 
 

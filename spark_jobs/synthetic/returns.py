@@ -65,7 +65,7 @@ def returned(claim_kind: str, ask: Ask, lines: list[str], search_no: str, proces
 
 def state_before(lines: list[str], rng: Random) -> tuple[str, ...]:
     """What a re-claim repeats of the receipt that was returned."""
-    bodies = [body for body in sent(lines) if body[:2] not in ("IR", "UK", "YK")]
+    bodies = [body for body in sent(lines) if body[:2] not in ("IR", "YK")]
     return tuple(bodies if rng.random() < WHOLE_STATE_RATIO else (body for body in bodies if body[:2] in HEAD))
 
 

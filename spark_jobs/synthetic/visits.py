@@ -115,6 +115,25 @@ class DpcVisit(Payers):
 
 
 @dataclass(slots=True)
+class DentalVisit(Payers):
+    """歯科 receipt: one dentist, one month."""
+
+    days: set[int] = field(default_factory=set)
+    diseases: list[Disease] = field(default_factory=list)
+    tooth_codes: str = ""  # 歯式コード
+    treatments: list[Treatment] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class NursingVisit(Payers):
+    """訪問看護 receipt: one station, one month."""
+
+    doctor: Facility  # whose order it is
+    days: set[int] = field(default_factory=set)
+    diseases: list[Disease] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Unit:
     """処方基本 SH: drugs taken alike, quantities of one unit of 調剤数量."""
 
@@ -135,4 +154,4 @@ class PharmacyVisit(Payers):
     units: list[Unit] = field(default_factory=list)
 
 
-Visit = MedicalVisit | DpcVisit | PharmacyVisit
+Visit = MedicalVisit | DpcVisit | PharmacyVisit | DentalVisit | NursingVisit

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from typing import Any
 
+from spark_jobs.claim_format import layouts
 from spark_jobs.claim_format.codes import check_digit
 from spark_jobs.synthetic.lines import REVIEW_BODY, Receipt, Template, day_cells, day_template, template
 from spark_jobs.synthetic.months import (
@@ -14,6 +14,7 @@ from spark_jobs.synthetic.months import (
     age_at,
     era_day,
     era_month,
+    first_day,
     is_preschool,
     last_day,
     western_day,
@@ -27,8 +28,7 @@ HIGH_COST_YEN = 80_100  # copayment at 30 % above which 高額療養費 is looke
 # 自己負担限度額 of 70歳未満 by 適用区分 ア-オ: fixed part, cost it covers; 1 % of the rest (none for エ, オ)
 CEILINGS = ((252_600, 842_000), (167_400, 558_000), (80_100, 267_000), (57_600, None), (35_400, None))
 PAYER_NUMBER_MIDDLE = "601"  # 実施機関, invented
-PROVIDERS = {"med": "IR", "dpc": "IR", "den": "UK", "pha": "YK"}
-FIRST_VOLUME = "00"
+PROVIDERS = {"med": "IR", "dpc": "IR", "den": "IR", "pha": "YK", "nur": "HM"}
 
 
 @dataclass(slots=True)
@@ -68,6 +68,10 @@ class Ask:
         """YYYYMMDD, in older claims GYYMMDD."""
         return western_day(day) if self.claim_month >= WESTERN_FROM else era_day(day)
 
+    def on(self, day: int) -> str:
+        """The same of a day of the service month."""
+        return self.day(first_day(self.service_month).replace(day=day))
+
 
 def receipt_type(kind_digit: str, person: Person, month: int, payers: Payers, is_inpatient: bool) -> str:
     """レセプト種別, 4 digits."""
@@ -100,13 +104,27 @@ def payer_number(law_number: str, prefecture: str) -> str:
 
 
 def open_receipt(claim_kind: str, facility: Facility, ask: Ask) -> Receipt:
-    """MN and the provider's line (IR, UK, YK)."""
-    mn, provider = _opening(claim_kind)
+    """MN and the provider's line (IR, YK, HM)."""
     receipt = Receipt(claim_kind, ask.management_no, ask.before)
-    receipt.add(mn(ask.management_no, facility.address_ja, ask.search_no(facility)), REVIEW_BODY)
-    provided_by = facility.prefecture, facility.facility_code[2], facility.institution_code, facility.name_ja
-    receipt.add(provider(*provided_by, ask.month(ask.claim_month), facility.phone))
+    receipt.add(_mn(claim_kind)(ask.management_no, facility.address_ja, ask.search_no(facility), facility.name_ja), REVIEW_BODY)
+    receipt.add(provider_line(claim_kind, PROVIDERS[claim_kind], facility, ask.month(ask.claim_month)))
     return receipt
+
+
+@cache
+def provider_line(claim_kind: str, record_id: str, facility: Facility, claim_month: str, volume_no: int = 0) -> str:
+    """IR, UK, YK or HM; `claim_month` as it is written."""
+    of_facility = {
+        "prefecture": facility.prefecture,
+        "fee_table": facility.facility_code[2],
+        "institution_code": facility.institution_code,
+        "institution_name": facility.name_ja,
+        "phone": facility.phone,
+    }
+    of_file = {"review_body": 1, "claim_month": claim_month, "volume_no": f"{volume_no:02d}"}
+    record = layouts.record(claim_kind, record_id)
+    has = {field.name_en for field in record.fields}  # 歯科 has the name in MN, 訪問看護 no volumes
+    return ",".join(record.line(**{name: value for name, value in (of_facility | of_file).items() if name in has}))
 
 
 def add_checks(receipt: Receipt, ask: Ask, payers: Payers, days: set[int], copay_info_class: str) -> None:
@@ -128,13 +146,11 @@ def add_checks(receipt: Receipt, ask: Ask, payers: Payers, days: set[int], copay
 
 
 @cache
-def _opening(claim_kind: str) -> tuple[Template, Template]:
-    fixed: dict[str, Any] = {"review_body": 1, "volume_no": FIRST_VOLUME}
-    names = ("prefecture", "fee_table", "institution_code", "institution_name", "claim_month", "phone")
-    return (
-        template(claim_kind, "MN", "receipt_management_no", "institution_address", "reserved_1"),
-        template(claim_kind, PROVIDERS[claim_kind], *names, **fixed),
-    )
+def _mn(claim_kind: str) -> Template:
+    """MN with as many of its fields as the layout of the kind has (訪問看護: the 管理番号 alone)."""
+    record, names = layouts.record(claim_kind, "MN"), ("receipt_management_no", "institution_address", "reserved_1", "institution_name")
+    has = {field.name_en for field in record.fields}
+    return ",".join(record.line(**{name: f"{{{i}}}" for i, name in enumerate(names) if name in has})).format
 
 
 @cache
