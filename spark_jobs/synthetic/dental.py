@@ -1,4 +1,4 @@
-"""歯科 receipts in the insurer form: HO 合計点数 = Σ 点数 × 回数 over SS, SI, IY, TO, as in 医科 (identity 1). Codes of procedures are invented."""
+"""歯科 receipts in the insurer form: HO 合計点数 = Σ 点数 × 回数 over SS and IY, as in 医科 (identity 1). Procedure codes are invented."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -100,10 +100,8 @@ class DentalReceipt:
         for i, (code, quantity) in enumerate(treatment.lines):
             head = treatment.treatment_class if i == 0 else "", self._burden, code
             points = treatment.points if i == last else ""
-            line = (
-                SS(*head, points, treatment.times, days) if quantity is None else IY(*head, number(quantity), points, treatment.times, days)
-            )
-            rows.append(self.receipt.add(line))
+            amount = points, treatment.times, days
+            rows.append(self.receipt.add(SS(*head, *amount) if quantity is None else IY(*head, number(quantity), *amount)))
         return rows
 
 

@@ -53,7 +53,7 @@ TEETH = (
     "102600",
     "103600",
     "104700",
-)  # 歯式コード of single teeth; their last two digits (state, part) are unconfirmed
+)  # 歯式コード of single teeth; the last two digits are unconfirmed
 PAIN_KILLERS = "114"  # 薬効分類
 NURSED_FROM_AGE, NURSED_OF_1000 = 60, 12  # of members of that age
 WELFARE_LAW, WELFARE_PER_VISIT = "12", 0.0007  # 生活保護 alone: no medical insurance on the receipt
