@@ -145,10 +145,11 @@ class DpcReceipt:
                 self._dpc(i, episode, episode.group)
             else:
                 self._medical(i, episode)
-        decided = self._correct(total.points) if self.ask.is_to_correct else total.points
+        billed = total.points
+        decided = self._correct(billed) if self.ask.is_to_correct else billed
         text = receipt.close(self.ask.claim_month)
         drugs = [drug for apart in self.apart for drug in apart.drugs]
-        return Written(text, receipt.lines, total.points, decided, bool(receipt.corrections), drugs, self.bundled)
+        return Written(text, receipt.lines, billed, decided, bool(receipt.corrections), drugs, self.bundled)
 
     def _day(self, day: int) -> str:
         return self.ask.day(self._date(day))

@@ -28,6 +28,7 @@ CHEMOTHERAPY_FEE, CHEMOTHERAPY_BIOSIMILAR_START = ("113038010", 700), ("11304167
 SELF_INJECTION_FEE, SELF_INJECTION_DAILY_FEE, SELF_INJECTION_BIOSIMILAR_START = ("114040610", 650), ("114028410", 750), ("114049870", 150)
 DAILY_INJECTIONS = ("somatropin", "teriparatide", "insulin_glargine", "insulin_lispro", "insulin_aspart")
 WARD_FEE, MEAL_YEN = ("199990090", 1688), ("199990097", 670)
+TESTS_CLASS = "60"
 TESTS = (
     ("160008010", 21),
     ("160054710", 16),
@@ -202,6 +203,8 @@ class Month:
         person, biologics = self.person, self.formulary.biologic_codes
         if visit.law_number in DESIGNATED_LAWS and int(person.recipient_no) % 10 < OTHER_LOCAL_OF_10:
             visit.second_law_number = OTHER_LOCAL_LAW
+            for treatment in visit.treatments if isinstance(visit, MedicalVisit) else ():
+                treatment.is_public = treatment.treatment_class != TESTS_CLASS  # not for the designated disease
         elif not visit.law_number and person.paper_rng.random() < WELFARE_PER_VISIT:
             parts: list[Treatment] | list[Unit] = visit.treatments if isinstance(visit, MedicalVisit) else visit.units
             codes = {code for part in parts for code, _ in (part.lines if isinstance(part, Treatment) else part.drugs)}
