@@ -39,6 +39,7 @@ class Block:
 
     insurer_number: str
     files: dict[tuple[int, str], bytes] = field(default_factory=dict)  # (claim month, kind)
+    returned: dict[tuple[int, str], bytes] = field(default_factory=dict)  # the same, of receipts that went back
     copies: dict[tuple[int, str, str], list[Copy]] = field(default_factory=lambda: defaultdict(list))  # (claim month, kind, facility)
     biologic_use: list[tuple] = field(default_factory=list)
     people: list[tuple] = field(default_factory=list)
@@ -57,7 +58,7 @@ def make_block(plan: Plan, insurer_number: str, first: int, last: int) -> Block:
     """All receipts of these members."""
     block = Block(insurer_number)
     texts: dict[tuple[int, str], list[str]] = defaultdict(list)
-    gone_back: dict[tuple[int, str], list[str]] = defaultdict(list)  # after the others: a file should not begin with an older 請求年月
+    gone_back: dict[tuple[int, str], list[str]] = defaultdict(list)
     membership = plan.memberships[insurer_number]
     for person_no in range(first, last + 1):
         person = membership.person(person_no)
@@ -69,9 +70,7 @@ def make_block(plan: Plan, insurer_number: str, first: int, last: int) -> Block:
                 of_person.arrive(month_no, visit, history.delay(month_no), is_plain)
         if of_person.has_receipt:
             block.people.append(_secrets(person, of_person.has_wrong_number))
-    block.files = {
-        key: "".join(texts[key] + gone_back[key]).encode(ENCODING) for key in dict.fromkeys((*texts, *gone_back))
-    }  # fmt: skip
+    block.files, block.returned = ({key: "".join(parts).encode(ENCODING) for key, parts in found.items()} for found in (texts, gone_back))
     return block
 
 

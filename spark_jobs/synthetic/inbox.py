@@ -36,6 +36,7 @@ class Inbox:
         self.line_feeds_only = by_size[1 % len(by_size)].insurer_number  # LF only in the second month (a converted copy)
         self.insurer_number = ""
         self.open_files: dict[tuple[int, str], IO[bytes]] = {}
+        self.returned: dict[tuple[int, str], list[bytes]] = {}  # last in its file, so that no file begins with an older 請求年月
         self.copies: dict[tuple[int, str, str], list[Copy]] = {}
         self.claim_form_receipts: Counter = Counter()  # (insurer, claim month, kind)
         self.claim_form_lines: Counter = Counter()
@@ -44,19 +45,28 @@ class Inbox:
         if block.insurer_number != self.insurer_number:
             self.close()
             self.insurer_number = block.insurer_number
-        for (claim_month, kind), content in block.files.items():
-            file = self.open_files.get((claim_month, kind))
-            if file is None:
-                path = self.folder / block.insurer_number / str(claim_month) / block.insurer_number / FOLDER_NAME / FILE_NAMES[kind]
-                path.parent.mkdir(parents=True, exist_ok=True)
-                file = self.open_files[claim_month, kind] = path.open("wb")
-            if block.insurer_number == self.line_feeds_only and claim_month == month_after(self.months[0], 2):
-                content = content.replace(b"\r\n", b"\n")
-            file.write(content)
-        for key, copies in block.copies.items():
-            self.copies.setdefault(key, []).extend(copies)
+        for key, content in block.files.items():
+            self._insurer_form(key, content)
+        for key, content in block.returned.items():
+            self.returned.setdefault(key, []).append(content)
+        for provider, copies in block.copies.items():
+            self.copies.setdefault(provider, []).extend(copies)
+
+    def _insurer_form(self, key: tuple[int, str], content: bytes) -> None:
+        claim_month, kind = key
+        file = self.open_files.get(key)
+        if file is None:
+            path = self.folder / self.insurer_number / str(claim_month) / self.insurer_number / FOLDER_NAME / FILE_NAMES[kind]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = self.open_files[key] = path.open("wb")
+        if self.insurer_number == self.line_feeds_only and claim_month == month_after(self.months[0], 2):
+            content = content.replace(b"\r\n", b"\n")
+        file.write(content)
 
     def close(self) -> None:
+        for key, contents in self.returned.items():
+            self._insurer_form(key, b"".join(contents))
+        self.returned = {}
         for (claim_month, kind, facility_code), copies in self.copies.items():
             self._claim_form(claim_month, kind, facility_code, copies)
         self.copies = {}

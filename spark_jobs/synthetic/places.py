@@ -47,6 +47,9 @@ class Facility:
     dispenses_in_house: bool  # 院内処方 (clinics)
     is_dpc: bool  # DPC対象病院: its stays are DPC receipts
 
+    def __hash__(self) -> int:
+        return hash(self.facility_code)
+
     @property
     def prefecture(self) -> str:
         return self.facility_code[:2]

@@ -57,7 +57,9 @@ class Payers:
 
     @property
     def laws(self) -> tuple[str, ...]:
-        return tuple(law for law in (self.law_number, self.second_law_number) if law)
+        if not self.law_number:
+            return ()
+        return (self.law_number, self.second_law_number) if self.second_law_number else (self.law_number,)
 
     def burden(self, is_public: bool) -> str:
         """負担区分 of a line."""

@@ -283,6 +283,13 @@ def test_a_returned_receipt_repeats_what_was_sent_and_a_reclaim_names_it(deliver
     assert min(changed["number"], changed["drugs"], changed["nothing"]) > 2
 
 
+def test_what_went_back_stands_last_in_its_file(delivered: list[Receipt]) -> None:
+    in_files: dict[tuple, list[bool]] = defaultdict(list)
+    for receipt in delivered:
+        in_files[receipt.insurer_number, receipt.claim_month, receipt.claim_kind].append(receipt.is_returned)
+    assert all(places == sorted(places) for places in in_files.values())
+
+
 def bare(line: Line) -> tuple[str, ...]:
     """A line without the 検索番号 that RE carries once it is returned, and without its running number."""
     if line.record_id != "RE":
