@@ -7,12 +7,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 
+from spark_jobs.synthetic import dpc_stay
 from spark_jobs.synthetic.biologics import BIOSIMILAR_START_MONTHS, CHEMOTHERAPY, Course, Prescribing
 from spark_jobs.synthetic.formulary import INDICATIONS, UNKNOWN_CODES, Formulary, Indication, OrdinaryGroup
 from spark_jobs.synthetic.months import age_at, first_day, is_preschool, last_day
 from spark_jobs.synthetic.people import LAST_AGE, Haunts, Person
 from spark_jobs.synthetic.places import Facility
-from spark_jobs.synthetic.visits import Disease, MedicalVisit, PharmacyVisit, Treatment, Unit, Visit
+from spark_jobs.synthetic.visits import DentalVisit, Disease, MedicalVisit, NursingVisit, PharmacyVisit, Treatment, Unit, Visit
 
 NOT_CODED = "0000999"
 FIRST_VISIT, RETURN_VISIT, RETURN_MANAGEMENT, PRESCRIPTION_SLIP = (
@@ -27,6 +28,7 @@ CHEMOTHERAPY_FEE, CHEMOTHERAPY_BIOSIMILAR_START = ("113038010", 700), ("11304167
 SELF_INJECTION_FEE, SELF_INJECTION_DAILY_FEE, SELF_INJECTION_BIOSIMILAR_START = ("114040610", 650), ("114028410", 750), ("114049870", 150)
 DAILY_INJECTIONS = ("somatropin", "teriparatide", "insulin_glargine", "insulin_lispro", "insulin_aspart")
 WARD_FEE, MEAL_YEN = ("199990090", 1688), ("199990097", 670)
+TESTS_CLASS = "60"
 TESTS = (
     ("160008010", 21),
     ("160054710", 16),
@@ -43,6 +45,21 @@ GENERIC_RATIO, GENERIC_GROWTH_PER_MONTH = 0.82, 0.002
 STAY_PER_MONTH = 0.003  # for other reasons than a biologic
 UNKNOWN_PER_RECEIPT = 0.004
 LOCAL_CHILD_LAW, LOCAL_CHILD_RATIO = "83", 0.3  # 子ども医療費助成 as a public payer on the receipt
+DENTAL_PER_MONTH, DENTAL_DRUGS_RATIO = 0.11, 0.25
+DENTAL_FEES = (("399990011", 58), ("399990012", 100), ("399990013", 72), ("399990014", 188), ("399990015", 45))
+DENTAL_FIRST = ("399990001", 264)
+TEETH = (
+    "101600",
+    "101700",
+    "102600",
+    "103600",
+    "104700",
+)  # 歯式コード of single teeth; the last two digits are unconfirmed
+PAIN_KILLERS = "114"  # 薬効分類
+NURSED_FROM_AGE, NURSED_OF_1000 = 60, 12  # of members of that age
+WELFARE_LAW, WELFARE_PER_VISIT = "12", 0.0007  # 生活保護 alone: no medical insurance on the receipt
+OTHER_LOCAL_LAW, DESIGNATED_LAWS = "80", ("52", "54")  # a local scheme that pays what the scheme of a designated disease does not
+OTHER_LOCAL_OF_10 = 2  # of ten persons
 LATE_DELAYS = (979, 11, 6, 4)  # receipts of 1,000 that arrive 0, 1, 2, 3 months late
 
 
@@ -138,7 +155,63 @@ class Month:
             self._acute()
         if self.rng.random() < STAY_PER_MONTH:
             self._stay(self.places.hospital, self.rng.randint(1, 16), Disease(NOT_CODED, "肺炎", first_day(self.month)))
-        return [*self.stays.values(), *self.outpatient.values(), *self.pharmacy.values()]
+        visits: list[MedicalVisit | PharmacyVisit] = [*self.stays.values(), *self.outpatient.values(), *self.pharmacy.values()]
+        for visit in visits:
+            self._add_payers(visit)
+        billed = [*map(self._as_billed, self.stays.values()), *self.outpatient.values(), *self.pharmacy.values()]
+        if self.person.paper_rng.random() < DENTAL_PER_MONTH and self.age > 2:
+            billed.append(self._dental())
+        if self.age >= NURSED_FROM_AGE and int(self.person.recipient_no) % 1000 < NURSED_OF_1000:
+            billed.append(self._nursing())
+        return billed
+
+    def _dental(self) -> DentalVisit:
+        """A month at the dentist, now and then with drugs dispensed there."""
+        rng = self.person.paper_rng
+        days = sorted(rng.sample(range(1, 29), rng.choice((1, 1, 2, 3))))
+        start = first_day(self.month) + timedelta(days=days[0] - 1)
+        disease = Disease(NOT_CODED, rng.choice(("う蝕第２度", "歯周炎", "急性歯髄炎")), start)
+        is_public = bool(self.child_law)
+        code, points = DENTAL_FIRST
+        treatments = [Treatment("11", [(code, None)], points, ((days[0], 1),), is_public)]
+        for code, points in rng.sample(DENTAL_FEES, rng.choice((1, 2, 3))):
+            treatments.append(Treatment(rng.choice(("13", "40", "60")), [(code, None)], points, tuple((d, 1) for d in days), is_public))
+        if rng.random() < DENTAL_DRUGS_RATIO:
+            groups = self.formulary.ordinary[next(i for i, n in enumerate(INDICATIONS) if n.yakko_class_3 == PAIN_KILLERS)]
+            drugs = [(rng.choice(rng.choice(groups).brands).drug_code, Decimal(3))]
+            given = self.formulary.points(tuple(drugs), self.month_no)
+            treatments.append(Treatment("21", list(drugs), given, ((days[0], rng.choice((2, 3))),), is_public))
+        return DentalVisit(
+            self.places.dentist, self.child_law, days=set(days), diseases=[disease], tooth_codes=rng.choice(TEETH), treatments=treatments
+        )
+
+    def _nursing(self) -> NursingVisit:
+        """A month of weekly visits at home."""
+        days = set(range(1 + self.person.person_no % 7, 29, 7))
+        disease = Disease(NOT_CODED, "脳梗塞後遺症", first_day(self.month))
+        return NursingVisit(self.places.nursing, doctor=self.places.clinic, days=days, diseases=[disease])
+
+    def _as_billed(self, stay: MedicalVisit) -> Visit:
+        """A stay in a DPC hospital becomes a DPC receipt; a forced use is not bundled, so that it shows in the figures."""
+        if not stay.facility.is_dpc:
+            return stay
+        rng = self.person.paper_rng
+        return dpc_stay.of_stay(stay, self.formulary, self.month_no, rng, all_apart=self.month_no in self.history.forced_months)
+
+    def _add_payers(self, visit: MedicalVisit | PharmacyVisit) -> None:
+        """A second public payer beside the first now and then; welfare alone where there was none, rarely and never with a biologic."""
+        person, biologics = self.person, self.formulary.biologic_codes
+        if visit.law_number in DESIGNATED_LAWS and int(person.recipient_no) % 10 < OTHER_LOCAL_OF_10:
+            visit.second_law_number = OTHER_LOCAL_LAW
+            for treatment in visit.treatments if isinstance(visit, MedicalVisit) else ():
+                treatment.is_public = treatment.treatment_class != TESTS_CLASS  # not for the designated disease
+        elif not visit.law_number and person.paper_rng.random() < WELFARE_PER_VISIT:
+            parts: list[Treatment] | list[Unit] = visit.treatments if isinstance(visit, MedicalVisit) else visit.units
+            codes = {code for part in parts for code, _ in (part.lines if isinstance(part, Treatment) else part.drugs)}
+            if not codes & biologics.keys() and not (isinstance(visit, MedicalVisit) and visit.admission):
+                visit.law_number, visit.is_public_only = WELFARE_LAW, True
+                for part in parts:
+                    part.is_public = True
 
     # --- what a visit is made of
 
@@ -173,7 +246,7 @@ class Month:
         key = pharmacy.facility_code, prescriber.facility_code
         visit = self.pharmacy.get(key)
         if visit is None:
-            visit = self.pharmacy[key] = PharmacyVisit(pharmacy, prescriber, law or self.child_law)
+            visit = self.pharmacy[key] = PharmacyVisit(pharmacy, law or self.child_law, prescriber=prescriber)
         visit.law_number = visit.law_number or law
         if day not in visit.receptions:
             visit.receptions.append(day)
@@ -185,7 +258,7 @@ class Month:
         if stay is None:
             nights = tuple(range(day, min(28, day + self.rng.randint(2, 9)) + 1))
             admission = first_day(self.month) + timedelta(days=day - 1)
-            stay = MedicalVisit(hospital, law or self.child_law, admission, set(nights))
+            stay = MedicalVisit(hospital, law or self.child_law, admission=admission, days=set(nights))
             self.stays[hospital.facility_code] = stay
             self._do(stay, "90", WARD_FEE, *nights)
             for test in self.rng.sample(TESTS, 2):

@@ -1,6 +1,6 @@
 """Lines of the insurer form (レセ電コード情報ファイル): made from the layouts once, then only filled in. No position in code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cache
 from hashlib import md5
@@ -8,14 +8,15 @@ from hashlib import md5
 from spark_jobs.claim_format import layouts
 
 PROVIDER, REVIEW_BODY = 1, 2  # データ識別: claim as sent; added by the review body (審査支払機関)
+RETURNED, BEFORE_RECLAIM = 8, 11  # 返戻データ; like 1, the state before a re-claim
 ADDED, REPLACED, DELETED = 1, 2, 3  # 補正区分 of JY
 
 Template = Callable[..., str]
 
 
-def template(claim_kind: str, record_id: str, *names: str, **fixed: object) -> Template:
+def template(claim_kind: str, record_id: str, *names: str, claim_form: str = "insurer", **fixed: object) -> Template:
     """`format` of a full-length line: `names` are filled in this order, `fixed` once for all, all other fields stay empty."""
-    cells = layouts.record(claim_kind, record_id).line(**_slots(names), **fixed)
+    cells = layouts.record(claim_kind, record_id, claim_form).line(**_slots(names), **fixed)
     return ",".join(cells).format
 
 
@@ -50,9 +51,10 @@ def number(value: Decimal) -> str:
 class Receipt:
     """The lines of one receipt in file order; 行番号 counts from 1 at MN. Corrections are kept and written at the end, before EX and RC."""
 
-    def __init__(self, claim_kind: str, management_no: int):
+    def __init__(self, claim_kind: str, management_no: int, before: Sequence[str] = ()):
         self.claim_kind = claim_kind
         self.management_no = management_no
+        self.before = before
         self.lines: list[str] = []
         self.corrections: list[tuple[int, int, str, str, str]] = []
 
@@ -73,21 +75,37 @@ class Receipt:
         self.corrections.append((ADDED, row, body, reason, ""))
 
     def close(self, claim_month: int) -> str:
-        """The whole receipt: corrected lines, what JY does with them, EX, RC."""
-        jy, ex, rc = _closing(self.claim_kind)
+        """The whole receipt: the state before a re-claim, corrected lines, what JY does with them, EX, RC."""
+        jy, ex = _closing(self.claim_kind)
+        for body in self.before:
+            self.add(body, BEFORE_RECLAIM)
         after = {i: self.add(c[2], REVIEW_BODY) for i, c in enumerate(self.corrections) if c[0] != DELETED}
         for i, (correction, row, _, reason, items) in enumerate(self.corrections):
             self.add(jy(correction, row, 0, items, reason, after.get(i, ""), 0 if i in after else ""), REVIEW_BODY)
         self.add(ex(f"1:{claim_month}:"), REVIEW_BODY, branch_no=1)
+        return self.end(REVIEW_BODY)
+
+    def end(self, data_id: int) -> str:
+        """RC; the text."""
         check = md5(str(self.management_no).encode(), usedforsecurity=False).hexdigest()
-        self.add(rc(f"Ver00001{check}"), REVIEW_BODY)
+        self.add(_check_data(self.claim_kind)(f"Ver00001{check}"), data_id)
         return "\r\n".join(self.lines) + "\r\n"
 
 
+def sent(lines: list[str]) -> list[str]:
+    """Of the lines of a receipt those that the provider sent, without the prefix."""
+    return [line.split(",", 3)[3] for line in lines if line.startswith(f"{PROVIDER},")]
+
+
 @cache
-def _closing(claim_kind: str) -> tuple[Template, Template, Template]:
+def _check_data(claim_kind: str) -> Template:
+    return template(claim_kind, "RC", "management_info")
+
+
+@cache
+def _closing(claim_kind: str) -> tuple[Template, Template]:
     jy = template(
         claim_kind, "JY", "correction_class", "target_row_no", "target_branch_no", "target_item_numbers", "reason_codes",
         "after_row_no", "after_branch_no",
     )  # fmt: skip
-    return jy, template(claim_kind, "EX", "review_body_data"), template(claim_kind, "RC", "management_info")
+    return jy, template(claim_kind, "EX", "review_body_data")

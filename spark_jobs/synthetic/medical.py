@@ -8,11 +8,9 @@ from spark_jobs.claim_format import layouts
 from spark_jobs.synthetic.formulary import Formulary
 from spark_jobs.synthetic.history import NOT_CODED, RETURN_MANAGEMENT
 from spark_jobs.synthetic.lines import day_cells, day_template, number, template
-from spark_jobs.synthetic.visits import MedicalVisit, Treatment
+from spark_jobs.synthetic.visits import Disease, MedicalVisit, Treatment
 from spark_jobs.synthetic.written import (
     FREE_TEXT_COMMENT,
-    INSURANCE,
-    INSURANCE_AND_PUBLIC,
     Ask,
     Written,
     add_checks,
@@ -25,39 +23,23 @@ from spark_jobs.synthetic.written import (
 KIND = "med"
 RE = template(
     KIND, "RE", "receipt_no", "receipt_type", "treatment_month", "patient_name", "sex", "birth_date", "admission_date", "special_notes",
-    "chart_no", "claim_info", "patient_name_kana",
+    "chart_no", "search_no", "claim_info", "patient_name_kana",
 )  # fmt: skip
 HO = template(
-    KIND,
-    "HO",
-    "insurer_number",
-    "insured_symbol",
-    "insured_number",
-    "treatment_days",
-    "total_points",
-    "meal_times",
-    "meal_amount",
+    KIND, "HO", "insurer_number", "insured_symbol", "insured_number", "treatment_days", "total_points", "meal_times", "meal_amount",
     "copay_amount",
-)
-KO = template(KIND, "KO", "public_payer_number", "recipient_number", "treatment_days", "total_points", "public_copay_amount")
+)  # fmt: skip
+KO = template(KIND, "KO", "public_payer_number", "recipient_number", "treatment_days", "total_points")
 SY = template(
     KIND, "SY", "disease_code", "start_date", "modifier_codes", "disease_name", "main_disease", "supplementary_comment", outcome=1
 )
-SI = day_template(KIND, "SI", "treatment_class", "burden_class", "procedure_code", "points", "times")
-IY = day_template(KIND, "IY", "treatment_class", "burden_class", "drug_code", "quantity", "points", "times")
+OF_LINE = ("treatment_class", "burden_class")
+SI = day_template(KIND, "SI", *OF_LINE, "procedure_code", "points", "times")
+IY = day_template(KIND, "IY", *OF_LINE, "drug_code", "quantity", "points", "times")
 NOTED_IY = day_template(
-    KIND,
-    "IY",
-    "treatment_class",
-    "burden_class",
-    "drug_code",
-    "quantity",
-    "points",
-    "times",
-    "comment_text_1",
-    comment_code_1=FREE_TEXT_COMMENT,
+    KIND, "IY", *OF_LINE, "drug_code", "quantity", "points", "times", "comment_text_1", comment_code_1=FREE_TEXT_COMMENT
 )
-CO = template(KIND, "CO", "treatment_class", "burden_class", "comment_code", "comment_text")
+CO = template(KIND, "CO", *OF_LINE, "comment_code", "comment_text")
 SJ = template(KIND, "SJ", "symptom_note_class", "symptom_note_text")
 QUANTITY_POSITION = str(layouts.record(KIND, "IY").pos("quantity"))
 SUSPECTED = "の疑い"
@@ -72,10 +54,10 @@ class MedicalReceipt:
         self.ask, self.visit, self.formulary, self.month_no = ask, visit, formulary, month_no
         self.person, self.rng = ask.person, ask.person.rng
         self.receipt = open_receipt(KIND, visit.facility, ask)
-        self.has_public_payer = bool(visit.law_number)
         self.rows: list[list[int]] = []  # of each treatment
         self.drugs: list[list[tuple[str, Decimal]]] = []  # decided, of each treatment
-        self.ho_row = self.ko_row = 0
+        self.ho_row = 0
+        self.ko_rows: list[int] = []
 
     def write(self) -> Written:
         treatments = self.visit.treatments
@@ -87,7 +69,7 @@ class MedicalReceipt:
         decided = self._correct(points, public_points) if self.ask.is_to_correct else points
         text = self.receipt.close(self.ask.claim_month)
         drugs = [drug for of_treatment in self.drugs for drug in of_treatment]
-        return Written(text, len(self.receipt.lines), points, decided, bool(self.receipt.corrections), drugs)
+        return Written(text, self.receipt.lines, points, decided, bool(self.receipt.corrections), drugs)
 
     def _head(self, points: int, public_points: int) -> None:
         person, visit, month = self.person, self.visit, self.ask.service_month
@@ -97,29 +79,26 @@ class MedicalReceipt:
         receipt.add(
             RE(
                 self.rng.randint(1, 999),
-                receipt_type("1", person, month, self.has_public_payer, visit.admission is not None),
-                month,
+                receipt_type("1", person, month, visit, visit.admission is not None),
+                self.ask.month(month),
                 person.name,
                 person.sex,
-                f"{person.born:%Y%m%d}",
-                f"{visit.admission:%Y%m%d}" if visit.admission else "",
+                self.ask.day(person.born),
+                self.ask.day(visit.admission) if visit.admission else "",
                 self.notes,
                 person.chart_at(visit.facility),
+                self.ask.first_search_no,
                 claim_info,
                 person.kana_as_written(style),
             )
         )
-        self.ho_row = receipt.add(self._ho(points))
-        if self.has_public_payer:
-            self.ko_row = receipt.add(self._ko(public_points))
-        add_checks(receipt, person, visit.facility, visit.days, self.has_public_payer, copay_info_class)
+        if not visit.is_public_only:
+            self.ho_row = receipt.add(self._ho(points))
+        self.ko_rows = [receipt.add(ko) for ko in self._kos(points, public_points)]
+        add_checks(receipt, self.ask, visit, visit.days, copay_info_class)
         for i, disease in enumerate(visit.diseases):
-            coded = disease.code != NOT_CODED
-            name = "" if coded else disease.name_ja + (SUSPECTED if disease.is_suspected else "")
             note = f"{person.name}本人申告" if self.rng.random() < NOTE_PER_RECEIPT / 4 else ""
-            receipt.add(
-                SY(disease.code, f"{disease.start:%Y%m%d}", "8002" if coded and disease.is_suspected else "", name, "" if i else "01", note)
-            )
+            receipt.add(sy(self.ask, disease, is_main=i == 0, note=note))
 
     def _ho(self, points: int) -> str:
         person, style = self.person, self.visit.facility.style
@@ -135,12 +114,14 @@ class MedicalReceipt:
             self.copay,
         )
 
-    def _ko(self, points: int) -> str:
-        return KO(payer_number(self.visit.law_number, self.person.prefecture), self.person.recipient_no, len(self.visit.days), points, "")
+    def _kos(self, points: int, public_points: int) -> list[str]:
+        visit, person = self.visit, self.person
+        shared = zip(visit.laws, visit.public_points(points, public_points), strict=True)
+        return [KO(payer_number(law, person.prefecture), person.recipient_no, len(visit.days), of_payer) for law, of_payer in shared]
 
     def _line(self, treatment: Treatment, i: int, quantity: Decimal | None, points: int | str, treatment_class: str, note: str = "") -> str:
         code = treatment.lines[i][0]
-        burden, days = INSURANCE_AND_PUBLIC if treatment.is_public else INSURANCE, day_cells(treatment.days)
+        burden, days = self.visit.burden(treatment.is_public), day_cells(treatment.days)
         if quantity is None:
             return SI(treatment_class, burden, code, points, treatment.times, days)
         if note:
@@ -151,8 +132,7 @@ class MedicalReceipt:
         """Lines of one 剤: 診療識別 on the first (or on the comment above it), 点数 on the last."""
         rows, last, treatment_class = [], len(treatment.lines) - 1, treatment.treatment_class
         if treatment.comment:
-            burden = INSURANCE_AND_PUBLIC if treatment.is_public else INSURANCE
-            self.receipt.add(CO(treatment_class, burden, FREE_TEXT_COMMENT, treatment.comment))
+            self.receipt.add(CO(treatment_class, self.visit.burden(treatment.is_public), FREE_TEXT_COMMENT, treatment.comment))
             treatment_class = ""
         for i, (_, quantity) in enumerate(treatment.lines):
             note = ""
@@ -168,14 +148,14 @@ class MedicalReceipt:
         """Free text that names the person: what must never reach the lake."""
         if self.rng.random() < NOTE_PER_RECEIPT:
             text = self.rng.choice((f"{self.person.name}様へ電話連絡{self.person.phone}", f"患者氏名{self.person.name}を確認"))
-            self.receipt.add(CO("99", INSURANCE, FREE_TEXT_COMMENT, text))
+            self.receipt.add(CO("99", self.visit.burden(False), FREE_TEXT_COMMENT, text))
         if points >= SYMPTOM_NOTE_FROM_POINTS:
             self.receipt.add(SJ("07", f"患者{self.person.name}（{self.person.kana}）の経過は良好である。"))
 
     # --- corrections of the review body
 
     def _correct(self, points: int, public_points: int) -> int:
-        """One correction; HO (and KO) replaced with what then adds up. The decided points."""
+        """One correction; HO and KO replaced with what then adds up. The decided points."""
         treatments = self.visit.treatments
         open_to = [i for i, t in enumerate(treatments) if i > 0 and t.treatment_class not in ("90", "97") and not t.comment]
         if not open_to:
@@ -197,8 +177,11 @@ class MedicalReceipt:
         changed = decided.total_points - treatments[i].total_points
         decided_points = points + changed
         self.receipt.replace(self.ho_row, self._ho(decided_points))
-        if self.ko_row and treatments[i].is_public:
-            self.receipt.replace(self.ko_row, self._ko(public_points + changed))
+        before = self._kos(points, public_points)
+        after = self._kos(decided_points, public_points + changed * treatments[i].is_public)
+        for row, old, new in zip(self.ko_rows, before, after, strict=True):
+            if new != old:
+                self.receipt.replace(row, new)
         return decided_points
 
     def _lower_quantity(self, i: int, k: int) -> Treatment:
@@ -224,8 +207,16 @@ class MedicalReceipt:
         return decided
 
 
+def sy(ask: Ask, disease: Disease, *, is_main: bool, note: str = "") -> str:
+    """SY of a disease."""
+    coded = disease.code != NOT_CODED
+    name = "" if coded else disease.name_ja + (SUSPECTED if disease.is_suspected else "")
+    modifier = "8002" if coded and disease.is_suspected else ""
+    return SY(disease.code, ask.day(disease.start), modifier, name, "01" if is_main else "", note)
+
+
 def _totals(treatments: list[Treatment]) -> tuple[int, int]:
-    """Points in all, and those that the public payer shares."""
+    """Points in all, and those that the first public payer shares."""
     return sum(t.total_points for t in treatments), sum(t.total_points for t in treatments if t.is_public)
 
 

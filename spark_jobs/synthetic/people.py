@@ -33,7 +33,8 @@ class Person:
     income_class: int  # 0-4 = 区ア-区オ
     prefecture: str
     enrolled: tuple[int, int]  # first and last month number of membership
-    rng: Random
+    rng: Random  # of the course of life
+    paper_rng: Random  # of the paperwork: returns, coding, further payers, visits to a dentist
     charts: dict[str, str] = field(default_factory=dict)  # facility → カルテ番号, as used
 
     @property
@@ -53,6 +54,11 @@ class Person:
         if style == "half_width":
             return self.number.translate(HALF_WIDTH)
         return "０" + self.number if style == "leading_zero" else self.number
+
+    @property
+    def wrong_number(self) -> str:
+        """A 番号 that nobody has, as somebody mistyped it: the last digit is another one."""
+        return self.number[:-1] + str((int(self.number[-1]) + 1) % 10).translate(FULL_WIDTH)
 
     def symbol_as_written(self, style: str) -> str:
         return self.symbol.translate(HALF_WIDTH) if style == "half_width" else self.symbol
@@ -123,6 +129,7 @@ class Membership:
             prefecture=prefecture,
             enrolled=enrolled,
             rng=rng,
+            paper_rng=Random(f"{self.seed}/{self.insurer_number}/paper/{person_no}"),
         )
 
 
@@ -135,6 +142,8 @@ class Haunts:
     hospital: Facility
     pharmacy: Facility
     hospital_pharmacy: Facility
+    dentist: Facility
+    nursing: Facility
 
 
 def haunts(person: Person, towns: dict[str, Town]) -> Haunts:
@@ -143,4 +152,6 @@ def haunts(person: Person, towns: dict[str, Town]) -> Haunts:
     hospital = town.university if rng.random() < UNIVERSITY_RATIO else rng.choice(town.hospitals)
     if person.prefecture in ("11", "12", "14") and "13" in towns and rng.random() < CAPITAL_RATIO:
         hospital = towns["13"].university
-    return Haunts(rng.choice(town.clinics), rng.choice(town.clinics), hospital, rng.choice(town.pharmacies), rng.choice(town.pharmacies))
+    clinic, other_clinic = rng.choice(town.clinics), rng.choice(town.clinics)
+    pharmacy, hospital_pharmacy = rng.choice(town.pharmacies), rng.choice(town.pharmacies)
+    return Haunts(clinic, other_clinic, hospital, pharmacy, hospital_pharmacy, person.paper_rng.choice(town.dentists), town.nursing[0])

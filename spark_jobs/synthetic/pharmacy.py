@@ -14,8 +14,6 @@ from spark_jobs.synthetic.months import first_day
 from spark_jobs.synthetic.visits import PharmacyVisit, Unit
 from spark_jobs.synthetic.written import (
     FREE_TEXT_COMMENT,
-    INSURANCE,
-    INSURANCE_AND_PUBLIC,
     Ask,
     Written,
     add_checks,
@@ -29,12 +27,20 @@ KIND = "pha"
 RE = template(
     KIND, "RE", "receipt_no", "receipt_type", "treatment_month", "patient_name", "sex", "birth_date", "special_notes",
     "prescriber_prefecture", "prescriber_fee_table", "prescriber_institution_code", "prescriber_institution_name",
-    "prescriber_institution_address", "doctor_name_1", "doctor_name_2", "doctor_name_3", "chart_no", "patient_name_kana",
+    "prescriber_institution_address", "doctor_name_1", "doctor_name_2", "doctor_name_3", "chart_no", "search_no", "patient_name_kana",
 )  # fmt: skip
 HO = template(KIND, "HO", "insurer_number", "insured_symbol", "insured_number", "prescription_count", "total_points", "copay_amount")
 KO = template(KIND, "KO", "public_payer_number", "recipient_number", "prescription_count", "total_points")
 SH = template(
-    KIND, "SH", "prescription_no", "dosage_form", "usage_code", "special_instruction", "unit_drug_points", "public_1_unit_drug_points"
+    KIND,
+    "SH",
+    "prescription_no",
+    "dosage_form",
+    "usage_code",
+    "special_instruction",
+    "unit_drug_points",
+    "public_1_unit_drug_points",
+    "public_2_unit_drug_points",
 )
 CZ_NAMES = (
     "doctor_no", "prescription_date", "dispensing_date", "reception_no", "dispensed_quantity", "dispensing_fee_burden_class",
@@ -62,6 +68,7 @@ USAGE = {"1": "003", "4": "900", "5": "900"}
 BASE_FEE, GUIDANCE_FEE = 45, 45
 GENERIC_ADDITION, GENERIC_ADDITION_CODE = 30, "499990003"
 MANAGEMENT_BY_DAYS = ((7, 4), (14, 28), (28, 50), (999, 60))
+NONE = ("", "")
 NOTE_PER_RECEIPT = 0.012  # free text that names the person
 
 
@@ -71,10 +78,10 @@ class PharmacyReceipt:
     def __init__(self, ask: Ask, visit: PharmacyVisit, formulary: Formulary, month_no: int):
         self.ask, self.visit, self.formulary, self.month_no = ask, visit, formulary, month_no
         self.person, self.rng = ask.person, ask.person.rng
-        self.receipt = open_receipt(KIND, visit.pharmacy, ask)
-        self.has_public_payer = bool(visit.law_number)
-        self.is_all_public = self.has_public_payer and all(u.is_public for u in visit.units)
-        self.ho_row = self.ko_row = 0
+        self.receipt = open_receipt(KIND, visit.facility, ask)
+        self.is_all_public = bool(visit.laws) and all(u.is_public for u in visit.units)
+        self.ho_row = 0
+        self.ko_rows: list[int] = []
         self.sh_rows: list[int] = []
         self.cz_rows: list[list[int]] = []
         self.iy_rows: list[list[int]] = []
@@ -95,7 +102,7 @@ class PharmacyReceipt:
         decided_units, decided = self._correct(points, public_points) if self.ask.is_to_correct else (units, points)
         text = self.receipt.close(self.ask.claim_month)
         drugs = [(code, quantity * sum(n for _, n in unit.dispensed)) for unit in decided_units for code, quantity in unit.drugs]
-        return Written(text, len(self.receipt.lines), points, decided, bool(self.receipt.corrections), drugs)
+        return Written(text, self.receipt.lines, points, decided, bool(self.receipt.corrections), drugs)
 
     def _fees(self, i: int) -> list[tuple[int, int, int]]:
         """算定区分, 薬剤調製料, 調剤管理料 of each dispensing of unit i."""
@@ -105,7 +112,7 @@ class PharmacyReceipt:
             charged = before < CHARGED_UNITS
             is_first = not any(r == reception for u in self.visit.units[:i] for r, _ in u.dispensed)
             management = 0
-            if self.visit.pharmacy.has_management_fee and is_first:
+            if self.visit.facility.has_management_fee and is_first:
                 management = next(fee for days, fee in MANAGEMENT_BY_DAYS if quantity <= days) if unit.dosage_form == "1" else 4
             found.append((1 if charged else 2, FEE_POINTS[unit.dosage_form] if charged else 0, management))
         return found
@@ -116,7 +123,7 @@ class PharmacyReceipt:
         return sum(unit.points * quantity for _, quantity in unit.dispensed) + sum(fee + management for _, fee, management in self.fees[i])
 
     def _totals(self, units: list[Unit], additions: int | None = None) -> tuple[int, int]:
-        """Points in all, and those that the public payer shares."""
+        """Points in all, and those that the first public payer shares."""
         visits = len(self.visit.receptions)
         fees = (BASE_FEE + GUIDANCE_FEE) * visits + (GENERIC_ADDITION * visits if additions is None else additions)
         of_unit = [self._unit_points(unit, i) for i, unit in enumerate(units)]
@@ -125,16 +132,16 @@ class PharmacyReceipt:
 
     def _head(self, points: int, public_points: int) -> None:
         person, visit, month, receipt = self.person, self.visit, self.ask.service_month, self.receipt
-        prescriber, pharmacy = visit.prescriber, visit.pharmacy
+        prescriber, pharmacy = visit.prescriber, visit.facility
         notes, copay_info_class, self.copay = high_cost(person, month, points)
         receipt.add(
             RE(
                 self.rng.randint(1, 2999),
-                receipt_type("4", person, month, self.has_public_payer, is_inpatient=False),
-                month,
+                receipt_type("4", person, month, visit, is_inpatient=False),
+                self.ask.month(month),
                 person.name,
                 person.sex,
-                f"{person.born:%Y%m%d}",
+                self.ask.day(person.born),
                 notes,
                 prescriber.prefecture,
                 prescriber.facility_code[2],
@@ -143,33 +150,34 @@ class PharmacyReceipt:
                 prescriber.address_ja,
                 *prescriber.doctors,
                 person.chart_at(pharmacy),
+                self.ask.first_search_no,
                 person.kana_as_written(pharmacy.style),
             )
         )
-        self.ho_row = receipt.add(self._ho(points))
-        if self.has_public_payer:
-            self.ko_row = receipt.add(self._ko(public_points))
-        add_checks(receipt, person, pharmacy, set(visit.receptions), self.has_public_payer, copay_info_class)
+        if not visit.is_public_only:
+            self.ho_row = receipt.add(self._ho(points))
+        self.ko_rows = [receipt.add(ko) for ko in self._kos(points, public_points)]
+        add_checks(receipt, self.ask, visit, set(visit.receptions), copay_info_class)
 
     def _ho(self, points: int) -> str:
-        person, style = self.person, self.visit.pharmacy.style
+        person, style = self.person, self.visit.facility.style
         symbol, insured_number = person.symbol_as_written(style), person.number_as_written(style)
         return HO(f"{person.insurer_number:>8}", symbol, insured_number, len(self.visit.receptions), points, self.copay)
 
-    def _ko(self, points: int) -> str:
-        number_of_payer = payer_number(self.visit.law_number, self.person.prefecture)
-        return KO(number_of_payer, self.person.recipient_no, len(self.visit.receptions), points)
+    def _kos(self, points: int, public_points: int) -> list[str]:
+        visit, person = self.visit, self.person
+        shared = zip(visit.laws, visit.public_points(points, public_points), strict=True)
+        return [KO(payer_number(law, person.prefecture), person.recipient_no, len(visit.receptions), of_payer) for law, of_payer in shared]
 
     def _sh(self, i: int, unit: Unit) -> str:
         instruction = f"{self.person.name}様用" if self.person.person_no % 97 == 0 else ""
-        return SH(
-            f"{i + 1:02d}", unit.dosage_form, USAGE[unit.dosage_form], instruction, unit.points, unit.points if unit.is_public else ""
-        )
+        of_payers = [unit.points if unit.is_public else "", unit.points][: len(self.visit.laws)]
+        return SH(f"{i + 1:02d}", unit.dosage_form, USAGE[unit.dosage_form], instruction, unit.points, *of_payers, *NONE[len(of_payers) :])
 
     def _cz(self, i: int, unit: Unit, k: int) -> str:
         reception, quantity = unit.dispensed[k]
         charge_class, fee, management = self.fees[i][k]
-        day, burden = self._day(reception), INSURANCE_AND_PUBLIC if unit.is_public else INSURANCE
+        day, burden = self._day(reception), self.visit.burden(unit.is_public)
         cells = (
             1,
             day,
@@ -187,14 +195,14 @@ class PharmacyReceipt:
 
     def _day(self, reception: int) -> str:
         day: date = first_day(self.ask.service_month) + timedelta(days=self.visit.receptions[reception - 1] - 1)
-        return f"{day:%Y%m%d}"
+        return self.ask.day(day)
 
     def _iy(self, unit: Unit, k: int) -> str:
         code, quantity = unit.drugs[k]
-        return IY(INSURANCE_AND_PUBLIC if unit.is_public else INSURANCE, code, number(quantity))
+        return IY(self.visit.burden(unit.is_public), code, number(quantity))
 
     def _ki(self, reception: int, addition: int) -> str:
-        burden = INSURANCE_AND_PUBLIC if self.is_all_public else INSURANCE
+        burden = self.visit.burden(self.is_all_public)
         added = (burden, GENERIC_ADDITION_CODE, addition) if addition else ("", "", "")
         return KI(self._day(reception), reception, burden, BASE_FEE, burden, GUIDANCE_FEE, *added)
 
@@ -209,12 +217,12 @@ class PharmacyReceipt:
     # --- corrections of the review body
 
     def _correct(self, points: int, public_points: int) -> tuple[list[Unit], int]:
-        """One correction; HO (and KO) replaced with what then adds up. The decided units and points."""
+        """One correction; HO and KO replaced with what then adds up. The decided units and points."""
         units, receipt, rng = self.visit.units, self.receipt, self.rng
         i, additions = rng.randrange(len(units)), None
         unit, decided = units[i], list(units)
         lower = [k for k, (_, quantity) in enumerate(unit.drugs) if quantity >= 2] if unit.is_priced else []
-        shorter = [k for k, (_, quantity) in enumerate(unit.dispensed) if quantity >= 7 and not self.visit.pharmacy.has_management_fee]
+        shorter = [k for k, (_, quantity) in enumerate(unit.dispensed) if quantity >= 7 and not self.visit.facility.has_management_fee]
         choices = ["fee"] + ["unit"] * (len(units) > 1) + ["quantity"] * bool(lower) + ["days"] * bool(shorter)
         choice = rng.choice(choices)
         if choice == "unit":
@@ -242,8 +250,10 @@ class PharmacyReceipt:
             receipt.replace(self.ki_rows[0], self._ki(1, 0), "D")
         decided_points, decided_public = self._totals(decided, additions)
         receipt.replace(self.ho_row, self._ho(decided_points))
-        if self.ko_row and decided_public != public_points:
-            receipt.replace(self.ko_row, self._ko(decided_public))
+        before, after = self._kos(points, public_points), self._kos(decided_points, decided_public)
+        for row, old, new in zip(self.ko_rows, before, after, strict=True):
+            if new != old:
+                receipt.replace(row, new)
         return decided, decided_points
 
 

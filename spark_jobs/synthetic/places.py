@@ -9,7 +9,7 @@ from spark_jobs.claim_format.codes import check_digit
 from spark_jobs.masters import shipped
 from spark_jobs.synthetic.names import GIVEN_NAMES, SURNAMES
 
-MEDICAL, PHARMACY = "1", "4"  # 点数表
+MEDICAL, DENTAL, PHARMACY, NURSING = "1", "3", "4", "6"  # 点数表
 AT_SEAT, NEAR_SEAT = (
     0.7,
     0.2,
@@ -18,7 +18,7 @@ NEIGHBOURS = {
     "11": ("13", "12"), "12": ("13", "11"), "13": ("14", "11", "12"), "14": ("13",), "23": ("24", "21"), "27": ("28", "26"),
     "40": ("41", "43"), "01": ("01",),
 }  # fmt: skip
-PEOPLE_PER_HOSPITAL, PEOPLE_PER_CLINIC, PEOPLE_PER_PHARMACY = 900, 130, 120
+PEOPLE_PER_HOSPITAL, PEOPLE_PER_CLINIC, PEOPLE_PER_PHARMACY, PEOPLE_PER_DENTIST = 900, 130, 120, 250
 PLACE_STEMS = (
     "碧野", "星見", "朝凪", "霧島台", "白鷺", "琥珀", "千歳原", "若葉野", "蒼海", "月見原",
     "紅葉台", "椿森", "雪見", "陽光台", "桂原", "汐入台", "楓丘", "鈴鳴", "花影", "銀杏原",
@@ -37,7 +37,7 @@ STYLES = ("plain",) * 7 + ("half_width", "leading_zero", "large_kana")
 class Facility:
     facility_code: str  # 10 digits
     name_ja: str
-    kind: str  # university, hospital, clinic, pharmacy
+    kind: str  # university, hospital, clinic, pharmacy, dentist, nursing
     address_ja: str
     phone: str
     doctors: tuple[str, ...]
@@ -45,6 +45,10 @@ class Facility:
     style: str
     has_management_fee: bool  # 調剤管理料 in CZ 58-62 (pharmacies)
     dispenses_in_house: bool  # 院内処方 (clinics)
+    is_dpc: bool  # DPC対象病院: its stays are DPC receipts
+
+    def __hash__(self) -> int:
+        return hash(self.facility_code)
 
     @property
     def prefecture(self) -> str:
@@ -63,10 +67,12 @@ class Town:
     hospitals: tuple[Facility, ...]
     clinics: tuple[Facility, ...]
     pharmacies: tuple[Facility, ...]
+    dentists: tuple[Facility, ...]
+    nursing: tuple[Facility, ...]
 
     @cached_property
     def all(self) -> tuple[Facility, ...]:
-        return (self.university, *self.hospitals, *self.clinics, *self.pharmacies)
+        return (self.university, *self.hospitals, *self.clinics, *self.pharmacies, *self.dentists, *self.nursing)
 
 
 def homes(seat: str, consortium: tuple[str, ...]) -> dict[str, float]:
@@ -96,7 +102,7 @@ def _town(seed: int, prefecture: str, prefecture_ja: str, people: float) -> Town
             if name not in taken:
                 taken.add(name)
                 break
-        fee_table = PHARMACY if kind == "pharmacy" else MEDICAL
+        fee_table = {"pharmacy": PHARMACY, "dentist": DENTAL, "nursing": NURSING}.get(kind, MEDICAL)
         body = f"{prefecture}{fee_table}{serial:06d}"
         return Facility(
             facility_code=f"{body}{check_digit(body)}",
@@ -109,6 +115,7 @@ def _town(seed: int, prefecture: str, prefecture_ja: str, people: float) -> Town
             style=rng.choice(STYLES),
             has_management_fee=rng.random() < 0.4,
             dispenses_in_house=rng.random() < 0.15,
+            is_dpc=kind == "university" or (kind == "hospital" and serial % 2 == 0),
         )
 
     def many(kind: str, first: int, per_facility: int, least: int, suffixes: tuple[str, ...], tendency: float) -> tuple[Facility, ...]:
@@ -120,6 +127,8 @@ def _town(seed: int, prefecture: str, prefecture_ja: str, people: float) -> Town
         hospitals=many("hospital", 100101, PEOPLE_PER_HOSPITAL, 1, ("総合病院", "中央病院", "記念病院"), 0.0),
         clinics=many("clinic", 200001, PEOPLE_PER_CLINIC, 2, SPECIALTIES, -0.2),
         pharmacies=many("pharmacy", 400001, PEOPLE_PER_PHARMACY, 2, ("薬局", "調剤薬局", "ファーマシー"), 0.0),
+        dentists=many("dentist", 300001, PEOPLE_PER_DENTIST, 1, ("歯科", "歯科医院", "歯科クリニック"), 0.0),
+        nursing=(facility("nursing", 600001, "訪問看護ステーション", 0.0),),
     )
 
 

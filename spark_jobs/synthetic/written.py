@@ -1,21 +1,34 @@
-"""What both kinds of receipt share: the outcome of writing one, the header's codes, the payers, the eligibility check."""
+"""What all kinds of receipts share: the outcome of writing one, the header's codes, the payers, the eligibility check."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from functools import cache
 
+from spark_jobs.claim_format import layouts
 from spark_jobs.claim_format.codes import check_digit
 from spark_jobs.synthetic.lines import REVIEW_BODY, Receipt, Template, day_cells, day_template, template
-from spark_jobs.synthetic.months import age_at, is_preschool, last_day
+from spark_jobs.synthetic.months import (
+    CHECKED_FROM,
+    WESTERN_FROM,
+    age_at,
+    era_day,
+    era_month,
+    first_day,
+    is_preschool,
+    last_day,
+    western_day,
+)
 from spark_jobs.synthetic.people import Person
 from spark_jobs.synthetic.places import Facility
+from spark_jobs.synthetic.visits import Payers
 
 FREE_TEXT_COMMENT = "810000001"
-INSURANCE, INSURANCE_AND_PUBLIC = "1", "2"  # 負担区分
 HIGH_COST_YEN = 80_100  # copayment at 30 % above which 高額療養費 is looked at
 # 自己負担限度額 of 70歳未満 by 適用区分 ア-オ: fixed part, cost it covers; 1 % of the rest (none for エ, オ)
 CEILINGS = ((252_600, 842_000), (167_400, 558_000), (80_100, 267_000), (57_600, None), (35_400, None))
 PAYER_NUMBER_MIDDLE = "601"  # 実施機関, invented
+PROVIDERS = {"med": "IR", "dpc": "IR", "den": "IR", "pha": "YK", "nur": "HM"}
 
 
 @dataclass(slots=True)
@@ -23,11 +36,12 @@ class Written:
     """A receipt as text, and what it comes to."""
 
     text: str
-    line_count: int
+    lines: list[str]
     points_billed: int
     points_decided: int
     is_corrected: bool
     drugs: list[tuple[str, Decimal]]  # decided drug lines: code, quantity
+    bundled: list[tuple[str, Decimal]] = field(default_factory=list)  # the same, of those that the bundle of a DPC stay pays
 
 
 @dataclass(frozen=True)
@@ -38,18 +52,38 @@ class Ask:
     service_month: int
     claim_month: int
     management_no: int
-    is_to_correct: bool
+    is_to_correct: bool = False
+    first_search_no: str = ""  # of a re-claim: 検索番号 of the receipt that was returned
+    before: tuple[str, ...] = ()  # of a re-claim: lines of the state before
+
+    def search_no(self, facility: Facility) -> str:
+        """検索番号: 都道府県, 点数表, 請求年月 in 和暦 (also now), 管理番号."""
+        return f"{facility.facility_code[:3]}{era_month(self.claim_month)}{self.management_no}"
+
+    def month(self, month: int) -> str:
+        """YYYYMM, in older claims GYYMM."""
+        return str(month) if self.claim_month >= WESTERN_FROM else era_month(month)
+
+    def day(self, day: date) -> str:
+        """YYYYMMDD, in older claims GYYMMDD."""
+        return western_day(day) if self.claim_month >= WESTERN_FROM else era_day(day)
+
+    def on(self, day: int) -> str:
+        """The same of a day of the service month."""
+        return self.day(first_day(self.service_month).replace(day=day))
 
 
-def receipt_type(kind_digit: str, person: Person, month: int, has_public_payer: bool, is_inpatient: bool) -> str:
+def receipt_type(kind_digit: str, person: Person, month: int, payers: Payers, is_inpatient: bool) -> str:
     """レセプト種別, 4 digits."""
+    if payers.is_public_only:
+        return f"{kind_digit}2{len(payers.laws)}{1 if is_inpatient else 2}"
     if age_at(person.born, last_day(month)) >= 70:
         who = 9 if person.income_class < 2 else 7
     elif is_preschool(person.born, month):
         who = 3
     else:
         who = 1 if person.is_insured else 5
-    return f"{kind_digit}1{2 if has_public_payer else 1}{who if is_inpatient else (who + 1) % 10}"
+    return f"{kind_digit}1{1 + len(payers.laws)}{who if is_inpatient else (who + 1) % 10}"
 
 
 def high_cost(person: Person, month: int, points: int) -> tuple[str, str, str]:
@@ -69,48 +103,54 @@ def payer_number(law_number: str, prefecture: str) -> str:
     return f"{body}{check_digit(body)}"
 
 
-def management_number(insurer_number: str, person_no: int, month_no: int, ordinal: int) -> int:
-    """レセプト管理番号, 12 digits: insurer, person, month, ordinal make it unique."""
-    return int(f"{insurer_number[2:4]}{person_no % 10**6:06d}{month_no:02d}{ordinal:02d}")
-
-
 def open_receipt(claim_kind: str, facility: Facility, ask: Ask) -> Receipt:
-    """MN and the provider's line (IR, YK)."""
-    mn, provider = _opening(claim_kind)
-    receipt = Receipt(claim_kind, ask.management_no)
-    era = ask.claim_month - 201800  # 検索番号 keeps 令和 years
-    search_no = f"{facility.facility_code[:3]}5{era:04d}{ask.management_no % 10**9:09d}"
-    receipt.add(mn(ask.management_no, facility.address_ja, search_no), REVIEW_BODY)
-    receipt.add(
-        provider(
-            facility.prefecture, facility.facility_code[2], facility.institution_code, facility.name_ja, ask.claim_month, facility.phone
-        )
-    )
+    """MN and the provider's line (IR, YK, HM)."""
+    receipt = Receipt(claim_kind, ask.management_no, ask.before)
+    receipt.add(_mn(claim_kind)(ask.management_no, facility.address_ja, ask.search_no(facility), facility.name_ja), REVIEW_BODY)
+    receipt.add(provider_line(claim_kind, PROVIDERS[claim_kind], facility, ask.month(ask.claim_month)))
     return receipt
 
 
-def add_checks(receipt: Receipt, person: Person, facility: Facility, days: set[int], has_public_payer: bool, copay_info_class: str) -> None:
+@cache
+def provider_line(claim_kind: str, record_id: str, facility: Facility, claim_month: str, volume_no: int = 0) -> str:
+    """IR, UK, YK or HM; `claim_month` as it is written."""
+    of_facility = {
+        "prefecture": facility.prefecture,
+        "fee_table": facility.facility_code[2],
+        "institution_code": facility.institution_code,
+        "institution_name": facility.name_ja,
+        "phone": facility.phone,
+    }
+    of_file = {"review_body": 1, "claim_month": claim_month, "volume_no": f"{volume_no:02d}"}
+    record = layouts.record(claim_kind, record_id)
+    has = {field.name_en for field in record.fields}  # 歯科 has the name in MN, 訪問看護 no volumes
+    return ",".join(record.line(**{name: value for name, value in (of_facility | of_file).items() if name in has}))
+
+
+def add_checks(receipt: Receipt, ask: Ask, payers: Payers, days: set[int], copay_info_class: str) -> None:
     """SN as sent and as completed by the review body, JD, MF."""
+    if ask.service_month < CHECKED_FROM:
+        return
     sn, jd, mf = _checks(receipt.claim_kind)
-    receipt.add(sn(1, "01", "", "", "", person.branch_no))
-    if ord(facility.facility_code[-2]) % 2:
-        verified = person.symbol, person.number
-        receipt.add(sn(1, "02", person.insurer_number, *verified, person.branch_no), REVIEW_BODY)
+    person = ask.person
     marks = day_cells(tuple((d, 1) for d in sorted(days)))
-    receipt.add(jd(1, marks))
-    if has_public_payer:
-        receipt.add(jd(2, marks))
+    if not payers.is_public_only:
+        receipt.add(sn(1, "01", "", "", "", person.branch_no))
+        if ord(payers.facility.facility_code[-2]) % 2:
+            verified = person.symbol, person.number
+            receipt.add(sn(1, "02", person.insurer_number, *verified, person.branch_no), REVIEW_BODY)
+        receipt.add(jd(1, marks))
+    for payer_kind in range(2, 2 + len(payers.laws)):
+        receipt.add(jd(payer_kind, marks))
     receipt.add(mf(copay_info_class))
 
 
 @cache
-def _opening(claim_kind: str) -> tuple[Template, Template]:
-    fixed = {"review_body": 1, "volume_no": "00"}
-    names = ("prefecture", "fee_table", "institution_code", "institution_name", "claim_month", "phone")
-    return (
-        template(claim_kind, "MN", "receipt_management_no", "institution_address", "reserved_1"),
-        template(claim_kind, "IR" if claim_kind == "med" else "YK", *names, **fixed),
-    )
+def _mn(claim_kind: str) -> Template:
+    """MN with as many of its fields as the layout of the kind has (訪問看護: the 管理番号 alone)."""
+    record, names = layouts.record(claim_kind, "MN"), ("receipt_management_no", "institution_address", "reserved_1", "institution_name")
+    has = {field.name_en for field in record.fields}
+    return ",".join(record.line(**{name: f"{{{i}}}" for i, name in enumerate(names) if name in has})).format
 
 
 @cache

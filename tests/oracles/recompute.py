@@ -6,9 +6,9 @@ Slow and readable on purpose; it knows the documents (receipt-formats §§4, 6, 
 import csv
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -22,7 +22,10 @@ import spark_jobs
 from spark_jobs.claim_format import layouts
 
 SEEDS = Path(spark_jobs.__file__).parent / "masters" / "seeds"
-KIND_OF_FILE = {"_MED": "med", "_PHA": "pha"}
+KIND_OF_FILE = {"_MED": "med", "_DPC": "dpc", "_DEN": "den", "_PHA": "pha"}  # 訪問看護 has no drugs and counts in yen
+KIND_OF_CLAIM_FORM = {"RECEIPTC": "med", "RECEIPTD": "dpc", "RECEIPTS": "den", "RECEIPTY": "pha"}
+SENT, REVIEWED, RETURNED = 1, 2, 8  # データ識別
+ERA_BASE = {"1": 1867, "2": 1911, "3": 1925, "4": 1988, "5": 2018}  # 明治 … 令和
 BIOSIMILAR, REFERENCE = ("BS", "bioAG"), ("REF",)  # domain §1.1 rules 2 and 3: bioAG on the side of the BS, SAME nowhere
 LAST_OF_HISTORY, PRICE_OF_2026 = date(2026, 3, 31), date(2026, 4, 1)
 LAST_DAY = date(9999, 12, 31)
@@ -44,7 +47,7 @@ class Line:
 
 
 def files(inbox: Path) -> list[tuple[Path, str]]:
-    """(file, kind) of every receipt file under the inbox."""
+    """(file, kind) of every file of the insurer form under the inbox."""
     found = sorted(inbox.rglob("1*_RECODEINFO_*.CSV"))
     return [(path, kind) for path in found for mark, kind in KIND_OF_FILE.items() if path.stem.endswith(mark)]
 
@@ -62,13 +65,33 @@ def receipts(path: Path) -> Iterator[list[Line]]:
         yield receipt
 
 
+def claim_form_files(inbox: Path) -> list[tuple[Path, str]]:
+    """(file, kind) of every file of the claim form under the inbox."""
+    return [(path, KIND_OF_CLAIM_FORM[path.stem]) for path in sorted(inbox.rglob("RECEIPT*")) if path.stem in KIND_OF_CLAIM_FORM]
+
+
+def claim_form_receipts(path: Path, kind: str) -> Iterator[list[Line]]:
+    """Each receipt of a claim-form file with the provider above it: RE starts one, but not an RE of a DPC detail (§2.3)."""
+    cut = [text.split(",") for text in path.read_bytes().replace(b"\x1a", b"").decode("cp932").splitlines()]
+    full = [Line(SENT, 0, 0, tuple(c + [""] * (layouts.record(kind, c[0], "claim").length - len(c)))) for c in cut]
+    summary = layouts.record(kind, "RE").pos("summary_class") - 1 if kind == "dpc" else None
+    provider, receipt = full[0], []
+    for line in full[1:]:
+        if line.record == "GO" or (line.record == "RE" and not (summary and line.cells[summary] in ("2", "3"))):
+            if receipt:
+                yield receipt
+            receipt = [replace(provider, row=1), replace(line, row=2)] if line.record == "RE" else []
+        elif receipt and line.record != "IR":  # 歯科 repeats IR before each RE
+            receipt.append(replace(line, row=len(receipt) + 1))
+
+
 def final_lines(receipt: list[Line]) -> list[Line]:
     """The receipt after the first review: データ識別 1 with the JY of データ識別 2 applied (§4.4)."""
     at = layouts.record("med", "JY").pos
     by_place = {(line.row, line.branch): line for line in receipt}
-    places = [(line.row, line.branch) for line in receipt if line.data_id == 1]
+    places = [(line.row, line.branch) for line in receipt if line.data_id == SENT]
     for jy in receipt:
-        if jy.record != "JY" or jy.data_id != 2:
+        if jy.record != "JY" or jy.data_id != REVIEWED:
             continue
 
         def place(row: str, branch: str, cells: tuple[str, ...] = jy.cells) -> tuple[int, int] | None:
@@ -97,13 +120,18 @@ def final_lines(receipt: list[Line]) -> list[Line]:
 class Drug:
     code: str
     quantity: Decimal | None  # in the unit of the claim; None: the line has no 使用量
+    is_bundled: bool = False  # paid by the bundle of a DPC stay: in no figure
 
 
 @dataclass(frozen=True)
 class Claim:
-    insurer_number: str
+    insurer_number: str  # empty: public payers alone
     person: tuple[str, ...] | None
     claim_kind: str
+    claim_month: int
+    search_no: str  # 検索番号 in MN; empty in the claim form
+    receipt_type: str
+    admission: str
     service_month: int
     setting: str  # inpatient, outpatient_in_hospital, outpatient_pharmacy
     facility: str
@@ -122,11 +150,51 @@ def normalised(text: str) -> str:
     return re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).lstrip("0").translate(SMALL_KANA)
 
 
-def claims(inbox: Path) -> Iterator[Claim]:
-    """Every claim of every insurer-form file, decided state."""
+def western(text: str) -> str:
+    """GYYMM, GYYMMDD → YYYYMM, YYYYMMDD; the length decides (§1.3)."""
+    return f"{ERA_BASE[text[0]] + int(text[1:3])}{text[3:]}" if len(text) in (5, 7) else text
+
+
+def claims(inbox: Path, as_of: int | None = None) -> Iterator[Claim]:
+    """Every claim that counts, decided state, as known in a claim month or (None) now.
+
+    A receipt returned by then (データ識別 8) does not count, its re-claim is a receipt of its own. A claim of the claim form counts if the
+    insurer form of its month does not hold the same claim.
+    """
+    of_insurers, back = [], set()
     for path, kind in files(inbox):
         for receipt in receipts(path):
-            yield claim(receipt, kind)
+            if receipt[0].data_id == RETURNED:
+                if as_of is None or returned_in(receipt, kind) <= as_of:
+                    back.add(search_no(receipt, kind))
+            else:
+                of_insurers.append(claim(receipt, kind))
+    known = [c for c in of_insurers if as_of is None or c.claim_month <= as_of]
+    yield from (c for c in known if c.search_no not in back)
+    both = Counter(identity(c) for c in of_insurers)
+    for path, kind in claim_form_files(inbox):
+        for receipt in claim_form_receipts(path, kind):
+            found = claim(receipt, kind)
+            if both[identity(found)]:
+                both[identity(found)] -= 1
+            elif as_of is None or found.claim_month <= as_of:
+                yield found
+
+
+def identity(c: Claim) -> tuple:
+    """What makes a claim of the claim form the same as one of the insurer form."""
+    return c.insurer_number, c.claim_kind, c.claim_month, c.service_month, c.receipt_type, c.person, c.facility, c.prescriber, c.admission
+
+
+def search_no(receipt: list[Line], kind: str) -> str:
+    """検索番号, in MN."""
+    return receipt[0].cells[position(kind, "MN", "reserved_1") - 1] if receipt[0].record == "MN" else ""
+
+
+def returned_in(receipt: list[Line], kind: str) -> int:
+    """処理年月 of the return."""
+    (reason,) = (line for line in receipt if line.record == "HR")
+    return int(western(reason.cells[position(kind, "HR", "processing_month") - 1]))
 
 
 @cache
@@ -138,14 +206,15 @@ def claim(receipt: list[Line], kind: str) -> Claim:
     def cell(line: Line, name: str) -> str:
         return line.cells[position(kind, line.record, name) - 1]
 
-    def points(lines: Iterable[Line]) -> int | None:
+    def points(lines: Iterable[Line]) -> int | None:  # the first HO: of a DPC receipt that of the 総括, which sums its details
         return next((int(cell(line, "total_points")) for record in ("HO", "KO") for line in lines if line.record == record), None)
 
     lines = final_lines(receipt)
     first: dict[str, Line] = {}
     for line in lines:
         first.setdefault(line.record, line)
-    head, provider, insurer = first["RE"], first["IR" if kind == "med" else "YK"], first.get("HO")
+    head, insurer = first["RE"], first.get("HO")
+    provider = next(first[record] for record in ("IR", "YK", "UK") if record in first)
     facility = "".join(cell(provider, name) for name in ("prefecture", "fee_table", "institution_code"))
     prescriber = facility
     if kind == "pha":
@@ -156,19 +225,23 @@ def claim(receipt: list[Line], kind: str) -> Claim:
     person = None
     if insurer:
         written = [cell(insurer, n) for n in ("insurer_number", "insured_symbol", "insured_number")]
-        person = tuple(normalised(text) for text in [*written, cell(head, "birth_date"), cell(head, "sex")])
+        person = tuple(normalised(text) for text in [*written, western(cell(head, "birth_date")), cell(head, "sex")])
     return Claim(
         insurer_number=cell(insurer, "insurer_number").strip() if insurer else "",
         person=person,
         claim_kind=kind,
-        service_month=int(cell(head, "treatment_month")),
+        claim_month=int(western(cell(provider, "claim_month"))),
+        search_no=search_no(receipt, kind),
+        receipt_type=cell(head, "receipt_type"),
+        admission=western(cell(head, "admission_date")) if kind in ("med", "dpc", "den") else "",
+        service_month=int(western(cell(head, "treatment_month"))),
         setting=setting,
         facility=facility,
         prescriber=prescriber,
-        points_billed=points([line for line in receipt if line.data_id == 1]),
+        points_billed=points([line for line in receipt if line.data_id == SENT]),
         points_decided=points(lines),
-        points_of_lines=(medical_points if kind == "med" else pharmacy_points)(lines, cell),
-        drugs=tuple((medical_drugs if kind == "med" else pharmacy_drugs)(lines, cell)),
+        points_of_lines=(pharmacy_points if kind == "pha" else medical_points)(lines, cell),
+        drugs=tuple({"pha": pharmacy_drugs, "dpc": dpc_drugs}.get(kind, medical_drugs)(lines, cell)),
     )
 
 
@@ -176,11 +249,41 @@ Cell = Callable[[Line, str], str]
 
 
 def medical_drugs(lines: list[Line], cell: Cell) -> Iterator[Drug]:
-    """医科: 使用量 × 回数 (§6.1)."""
+    """医科 and 歯科: 使用量 × 回数 (§6.1)."""
     for line in lines:
         if line.record == "IY":
             used = cell(line, "quantity")
             yield Drug(cell(line, "drug_code"), Decimal(used) * Decimal(cell(line, "times")) if used else None)
+
+
+def dpc_drugs(lines: list[Line], cell: Cell) -> Iterator[Drug]:
+    """DPC: 使用量 × 回数 of CD; what IY does not name under the same 診療識別 is paid by the bundle. A 医科 detail has no CD: IY (§6.3)."""
+    for block in blocks(lines):
+        if cell(block[0], "summary_class") == "3":
+            yield from medical_drugs(block, cell)
+            continue
+        apart, treatment = set(), ""
+        for line in block:
+            if line.record in ("SI", "IY", "TO", "CO"):
+                treatment = cell(line, "treatment_class") or treatment
+            if line.record == "IY":
+                apart.add((treatment, cell(line, "drug_code")))
+        for line in block:
+            if line.record == "CD" and cell(line, "receipt_code").startswith("6"):
+                used, code = cell(line, "quantity"), cell(line, "receipt_code")
+                quantity = Decimal(used) * Decimal(cell(line, "times")) if used else None
+                yield Drug(code, quantity, (cell(line, "treatment_class"), code) not in apart)
+
+
+def blocks(lines: list[Line]) -> list[list[Line]]:
+    """DPC: an RE starts the header or a detail."""
+    found: list[list[Line]] = []
+    for line in lines:
+        if line.record == "RE":
+            found.append([])
+        if found:
+            found[-1].append(line)
+    return found
 
 
 def groups(lines: list[Line]) -> Iterator[list[Line]]:
@@ -208,10 +311,12 @@ def pharmacy_drugs(lines: list[Line], cell: Cell) -> Iterator[Drug]:
 
 
 def medical_points(lines: list[Line], cell: Cell) -> int:
-    """Σ 点数 × 回数 over SI, IY, TO, 診療識別 (blank: as above, a CO can set it) other than 97 (identities 1 and 2)."""
+    """Σ 点数 × 回数 over SI, SS, IY, TO, 診療識別 (blank: as above, a CO can set it) other than 97, + 今月包括合計点数 of GT (1, 2, 4, 5)."""
     total, treatment = 0, ""
     for line in lines:
-        if line.record in ("SI", "IY", "TO", "CO"):
+        if line.record == "GT":
+            total += int(cell(line, "bundled_total_points") or 0)
+        elif line.record in ("SI", "SS", "IY", "TO", "CO"):
             treatment = cell(line, "treatment_class") or treatment
             if line.record != "CO" and treatment != "97":
                 total += int(cell(line, "points") or 0) * int(cell(line, "times") or 0)
@@ -367,7 +472,9 @@ def grains(amount: Fraction) -> int:
 def uses(found: Iterable[Claim]) -> Iterator[Use]:
     known = products()
     for c in found:
-        for drug in c.drugs:
+        for drug in c.drugs if c.insurer_number else ():
+            if drug.is_bundled:
+                continue
             product = known.get(drug.code)
             if product and drug.quantity is not None and product.role in BIOSIMILAR + REFERENCE:
                 yield Use(c, product, Fraction(drug.quantity))

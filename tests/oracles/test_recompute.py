@@ -1,10 +1,15 @@
-"""The oracle itself, on the example that the documents print and on what they say of prices."""
+"""The oracle itself, on the example that the documents print, on what they say of prices, and on the truth of an invented consortium."""
 
+import csv
+from collections import Counter, defaultdict
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import recompute
+
+from spark_jobs.settings import Settings
+from spark_jobs.synthetic import consortium
 
 EXAMPLE = """\
 2,1,0,MN,900000123,東京都千代田区見本町一丁目,13150606900000123,,,
@@ -58,3 +63,70 @@ def test_the_price_vintage_changes_in_april():
         "2026-04",
     ]
     assert [recompute.fiscal_year(m) for m in (202503, 202504, 202512, 202601)] == [2024, 2025, 2025, 2025]
+
+
+# The oracle and the generator know the formats independently of each other: they must agree
+
+
+@pytest.fixture(scope="module", params=[202501, 201909], ids=["Western dates", "Japanese dates"])
+def invented(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("invented")
+    config = Path(__file__).resolve().parents[2] / "config"
+    consortium.write(
+        Settings(config=config), folder, members=1, biologic_use=60.0, first_service_month=request.param, months=9, seed=4, least_members=60,
+        processes=1,
+    )  # fmt: skip
+    return folder
+
+
+def truth(folder: Path, name: str) -> list[dict[str, str]]:
+    with (folder / "truth" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_drugs_and_claims_equal_the_truth(invented: Path):
+    found = list(recompute.claims(invented / "inbox"))
+    drugs: dict[tuple, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+    claims: Counter = Counter()
+    for c in found:
+        if not c.insurer_number:
+            continue
+        for measure, value in (("receipts", 1), ("points_billed", c.points_billed), ("points_decided", c.points_decided)):
+            claims[c.insurer_number, c.claim_month, c.claim_kind, measure] += value
+        for drug in c.drugs:
+            sums = drugs[c.insurer_number, c.service_month, c.claim_kind, drug.code]
+            sums[0] += drug.quantity
+            sums[1] += drug.quantity * drug.is_bundled
+    rows = truth(invented, "drug_totals")
+    place = ("insurer_number", "service_month", "claim_kind", "drug_code")
+    expected = {tuple(r[n] for n in place): [Decimal(r["quantity"]), Decimal(r["bundled_quantity"])] for r in rows}
+    assert {tuple(map(str, key)): sums for key, sums in drugs.items()} == expected
+    counted = {
+        (r["insurer_number"], int(r["claim_month"]), r["claim_kind"], m): int(r[m])
+        for r in truth(invented, "claims") if r["claim_kind"] != "nur"
+        for m in ("receipts", "points_billed", "points_decided")
+    }  # fmt: skip
+    assert {key: claims[key] for key in counted} == counted and set(claims) <= set(counted)
+    assert [c for c in found if c.points_of_lines not in (None, c.points_decided)] == []
+
+
+def test_returns_copies_and_bundles_are_there_to_be_understood(invented: Path):
+    drugs = {(c.claim_kind, d.is_bundled) for c in recompute.claims(invented / "inbox") for d in c.drugs}
+    assert drugs == {("med", False), ("den", False), ("pha", False), ("dpc", False), ("dpc", True)}
+    assert recompute.claim_form_files(invented / "inbox") and len(truth(invented, "returns")) > 3
+
+
+def test_what_was_known_in_a_claim_month_equals_the_truth(invented: Path):
+    rows = truth(invented, "as_of")
+    for month in {int(r["as_of_claim_month"]) for r in rows}:
+        known: Counter = Counter()
+        for c in recompute.claims(invented / "inbox", as_of=month):
+            if c.insurer_number:
+                known[c.insurer_number, c.service_month, "receipts"] += 1
+                known[c.insurer_number, c.service_month, "points_decided"] += c.points_decided
+        expected = {
+            (r["insurer_number"], int(r["service_month"]), m): int(r[m])
+            for r in rows if int(r["as_of_claim_month"]) == month
+            for m in ("receipts", "points_decided")
+        }  # fmt: skip
+        assert known == expected
