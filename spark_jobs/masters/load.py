@@ -7,11 +7,12 @@ from pathlib import Path
 
 import polars as pl
 
-from spark_jobs import delta, tables
+from spark_jobs import delta, input_file, tables
 from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.masters import drug_master, edition, facility, generic_list, ndb_open_data, price_list, shipped, supply_status
 from spark_jobs.settings import Settings
 
+Load = Callable[[Settings, Path, date | None], str]
 SHIPPED: dict[tables.Table, Callable[[], Sequence[object]]] = {
     tables.DRUG: shipped.drugs,
     tables.DRUG_PRICE: shipped.drug_prices,
@@ -132,25 +133,31 @@ def _load_extract(settings: Settings) -> str | None:
     return f"{NDB.name} {rows.height:,} (the biologics' rows)"
 
 
-def _load_workbook(settings: Settings, path: Path) -> str:
-    """One workbook: replaces its round, route, settings and cell kinds, so that a reload changes nothing."""
+def _load_workbook(settings: Settings, path: Path, _: date | None) -> str:
+    """One workbook, which dates itself: replaces its round, route, settings and cell kinds, so that a reload changes nothing."""
     rows = ndb_open_data.read_workbook(path)
     delta.replace(settings, NDB, rows.to_arrow(), {name: set(rows[name]) for name in SCOPE}, f"workbook {path.name}")
     hidden = rows["is_hidden"].sum()
     return f"{path.name}: fiscal year {rows['fiscal_year'][0]}, {rows.height:,} cells, {hidden:,} of them hidden"
 
 
-def _load_workbooks(settings: Settings, path: Path) -> str:
-    """A workbook or a folder of them; one that can't be read stops no other and is told at the end."""
+def _files(path: Path) -> list[Path]:
+    """The file, or all tables of a folder in order of name."""
+    found = sorted(p for p in path.glob("*") if p.suffix.lower() in {".csv", *input_file.WORKBOOKS} and not p.name.startswith("~$"))
+    return found if path.is_dir() and found else [path]
+
+
+def _each(settings: Settings, load: Load, path: Path, files: list[Path], dated: date | None) -> str:
+    """Load each file; one that can't be read stops no other and is told at the end."""
     done, wrong = [], []
-    for workbook in ndb_open_data.workbooks(path):
+    for file in files:
         try:
-            done.append(_load_workbook(settings, workbook))
+            done.append(load(settings, file, dated))
         except LakeError as error:
             wrong.append(error)
     if len(wrong) > 1 or (wrong and done):
         raise LakeError(
-            str(path), f"{len(wrong)} workbooks that can not be read: {' | '.join(map(str, wrong))}", "NDB workbooks only",
+            str(path), f"{len(wrong)} files that can not be read: {' | '.join(map(str, wrong))}", "files of this kind only",
             f"The other {len(done)} are loaded.",
         )  # fmt: skip
     if wrong:
@@ -158,13 +165,13 @@ def _load_workbooks(settings: Settings, path: Path) -> str:
     return "\n".join(done)
 
 
-LISTS: dict[str, Callable[[Settings, Path, date | None], str]] = {
+LISTS: dict[str, Load] = {
     "drug-master": _load_drug_master,
     "price-list": _load_price_list,
     "generic-list": _load_generic_list,
     "supply-status": _load_supply_status,
     "facilities": _load_facilities,
-    "ndb-open-data": lambda settings, path, _: _load_workbooks(settings, path),
+    "ndb-open-data": _load_workbook,
 }
 KINDS = ("shipped", *LISTS)
 
@@ -176,5 +183,6 @@ def run(settings: Settings, kind: str, path: Path | None = None, dated: date | N
     if kind not in LISTS:
         raise LakeError("masters load", f"kind {kind}", f"{', '.join(KINDS[:-1])} or {KINDS[-1]}", "Give one of these.", ExitCode.USAGE)
     if path is None:
-        raise LakeError(f"masters load {kind}", "no path", "a file as downloaded", "Give its path.", ExitCode.USAGE)
-    return LISTS[kind](settings, path, dated)
+        raise LakeError(f"masters load {kind}", "no path", "a file or a folder as downloaded", "Give its path.", ExitCode.USAGE)
+    files = ndb_open_data.workbooks(path) if kind == "ndb-open-data" else _files(path)
+    return _each(settings, LISTS[kind], path, files, dated)

@@ -106,7 +106,7 @@ def test_every_bad_row_is_told_the_first_in_full_the_last_as_a_number(tmp_path):
 
 def test_a_file_without_a_date_must_be_given_one(tmp_path):
     path = write(tmp_path / "y.csv", y_row())
-    with pytest.raises(LakeError, match="no date in the file's name.*give --date"):
+    with pytest.raises(LakeError, match=r"no date in the file's name.*give --date"):
         drug_master.read(path)
     assert drug_master.read(path, date(2025, 5, 1))["edition_date"][0] == date(2025, 5, 1)
 
