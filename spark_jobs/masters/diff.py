@@ -1,6 +1,7 @@
 """`lake masters diff`: what an edition of the 医薬品マスター changes, against what is loaded or an earlier edition. Writes nothing."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -100,12 +101,18 @@ def table(changes: pl.DataFrame) -> RichTable:
     counts = dict(changes["change"].value_counts().rows())
     title = ", ".join(f"{counts.get(change, 0):,} {change}" for change in CHANGES)
     shown = RichTable(title=title, caption="; ".join(f"{change}: {words}" for change, words in CHANGES.items()))
-    for name in ("change", "code", "before", "name", "12-digit code", "before", "yen", "before", "%"):
-        shown.add_column(name, justify="right" if name in ("yen", "%") else "left")
+    for name in ("change", "code", "name", "12-digit code", "yen", "%"):
+        shown.add_column(name, justify="right" if name in ("yen", "%") else "left", no_wrap=name != "name", overflow="fold")
     for change in CHANGES:
         of_change = changes.filter(change=change)
-        for row in of_change.head(SHOWN).iter_rows():
-            shown.add_row(*("" if value is None else f"{value:g}" if isinstance(value, float) else str(value) for value in row))
+        for row in of_change.head(SHOWN).iter_rows(named=True):
+            pairs = ((_text(row[f"old_{name}"]), _text(row[name])) for name in ("drug_code", "yakka_code_12", "price_yen"))
+            code, yakka, yen = (" → ".join(dict.fromkeys(filter(None, pair))) for pair in pairs)
+            shown.add_row(change, code, row["drug_name_ja"], yakka, yen, _text(row["change_percent"]))
         if of_change.height > SHOWN:
             shown.add_row(change, f"… {of_change.height - SHOWN:,} more in the CSV")
     return shown
+
+
+def _text(value: Decimal | float | str | None) -> str:
+    return "" if value is None else f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
