@@ -2,15 +2,25 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from spark_jobs import input_file
 from spark_jobs.errors import LakeError
 
+TYPES = {"string": pl.String, "int": pl.Int32, "boolean": pl.Boolean, "date": pl.Date}
 Parse = Callable[[str], Any]  # text, never empty → value; None where it is none
+
+
+def matching(pattern: str) -> Parse:
+    """The text itself where it has a form."""
+    form = re.compile(pattern)
+    return lambda text: text if form.fullmatch(text) else None
 
 
 @dataclass(frozen=True)
@@ -44,30 +54,31 @@ class Contract:
         heads = ("column", "日本語", "type", "required", "example", "rule")
         return "\n".join(f"| {' | '.join(row)} |" for row in (heads, ("---",) * len(heads), *rows))
 
-    def read(self, path: Path) -> list[dict[str, Any]]:
+    def read(self, path: Path) -> pl.DataFrame:
         """Rows as values, with `line`; all bad rows at once as a LakeError, or none."""
-        found = input_file.lines(path)
-        if not found:
-            raise LakeError(str(path), "an empty file", f"the columns {', '.join(f.head_ja for f in self.fields)}", "Fill in the template.")
-        heads = [input_file.plain(cell) for cell in found[0][1]]
-        places = {
-            f.name: next((heads.index(head) for head in (f.name, input_file.plain(f.head_ja)) if head in heads), None) for f in self.fields
-        }
-        if missing := [f.head_ja for f in self.fields if f.is_required and places[f.name] is None]:
+        found = input_file.iterate(path)
+        line, cells = next(found, (0, []))
+        heads = [input_file.plain(cell) for cell in cells]
+        names = ((field, {field.name, input_file.plain(field.head_ja)}) for field in self.fields)
+        places = [(field, next((at for at, head in enumerate(heads) if head in known), None)) for field, known in names]
+        if missing := [field.head_ja for field, place in places if field.is_required and place is None]:
             raise LakeError(
-                f"{path.name}, line {found[0][0]}", f"no column {', '.join(missing)}", "the contract's header", "Start from the template."
+                f"{path.name}, line {line}", f"no column {', '.join(missing)}", "the contract's header", "Start from the template."
             )
-        faults, rows = input_file.Faults(path), []
-        for line, cells in found[1:]:
+        faults = input_file.Faults(path)
+        rows: dict[str, list[Any]] = {"line": [], **{field.name: [] for field in self.fields}}
+        for line, cells in found:
             if len(cells) > len(heads):
                 faults.add(line, f"{len(cells)} fields", f"{len(heads)} as in the header")
                 continue
-            rows.append({"line": line} | {f.name: self._value(f, cells, places[f.name], line, faults) for f in self.fields})
+            rows["line"].append(line)
+            for field, place in places:
+                text = input_file.cell(cells, place) if place is not None else ""
+                rows[field.name].append(self._value(field, text, line, faults))
         faults.stop()
-        return rows
+        return pl.DataFrame(rows, schema={"line": pl.Int64} | {field.name: TYPES[field.type] for field in self.fields})
 
-    def _value(self, field: Field, cells: list[str], place: int | None, line: int, faults: input_file.Faults) -> Any:
-        text = input_file.cell(cells, place) if place is not None else ""
+    def _value(self, field: Field, text: str, line: int, faults: input_file.Faults) -> Any:
         if not text:
             if field.is_required:
                 faults.add(line, f"no {field.head_ja}", field.rule)

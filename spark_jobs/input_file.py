@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 
 from python_calamine import CalamineError, CalamineWorkbook
@@ -59,9 +60,14 @@ def plain(text: str) -> str:
 
 def lines(path: Path) -> list[Line]:
     """(line, cells) of a file, empty lines left out. Of a workbook the first sheet that holds anything."""
+    return list(iterate(path))
+
+
+def iterate(path: Path) -> Iterator[Line]:
+    """The same, line by line."""
     if not path.is_file():
         raise LakeError(str(path), "no such file", "a file", "Give its path.", ExitCode.USAGE)
-    return _sheet(path) if path.suffix.lower() in WORKBOOKS else _csv(path)
+    return iter(_sheet(path)) if path.suffix.lower() in WORKBOOKS else _csv(path)
 
 
 def header(path: Path, found: list[Line], patterns: Mapping[str, str]) -> tuple[int, dict[str, int]]:
@@ -85,6 +91,7 @@ def cell(cells: list[str], place: int) -> str:
     return cells[place].strip() if place < len(cells) else ""
 
 
+@lru_cache(maxsize=1 << 16)
 def day(text: str) -> date | None:
     """A date in any common writing: 20260401, 2026-04-01, 2026/4/1, 2026年4月1日, R8.4.1, 令和8年4月1日, 5080401. None if it is none."""
     clean = plain(text)
@@ -109,19 +116,17 @@ def dates_in(text: str) -> Iterator[date]:
             yield found
 
 
-def _csv(path: Path) -> list[Line]:
+def _csv(path: Path) -> Iterator[Line]:
     text = _decoded(path)
-    found: list[Line] = []
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         start = 1
         for cells in reader:
             if any(c.strip() for c in cells):
-                found.append((start, cells))
+                yield start, cells
             start = reader.line_num + 1
     except csv.Error:
         raise LakeError(f"{path.name}, line {reader.line_num}", "a quotation mark that does not close", "CSV", FORMAT_ACTION) from None
-    return found
 
 
 def _decoded(path: Path) -> str:

@@ -7,15 +7,11 @@ from pathlib import Path
 import polars as pl
 
 from spark_jobs import input_file, tables
-from spark_jobs.contract import Contract, Field, Parse
+from spark_jobs.contract import Contract, Field, matching
 from spark_jobs.masters import edition
 
 SOURCE = "facility list"
 SCOPE = ("prefecture_code",)  # what a file replaces as a whole
-
-
-def _digits(pattern: str) -> Parse:
-    return lambda text: text if re.fullmatch(pattern, text) else None
 
 
 def _count(text: str) -> int | None:
@@ -31,13 +27,13 @@ DAY = "a date: 20260401, 2026-04-01 or R8.4.1"
 CONTRACT = Contract(
     "Facility list (医療機関・薬局の名簿)",
     (
-        Field("facility_code", "医療機関コード", "string", _digits(rf"(?:{PREFECTURE})[1346]\d{{7}}"), "1310000001",
+        Field("facility_code", "医療機関コード", "string", matching(rf"(?:{PREFECTURE})[1346]\d{{7}}"), "1310000001",
               "10 digits: prefecture 2, fee table 1 (1 医科, 3 歯科, 4 調剤, 6 訪問看護), number 7"),
         Field("facility_name", "名称", "string", str, "見本病院", "the name"),
-        Field("prefecture_code", "都道府県コード", "string", _digits(PREFECTURE), "13", "01-47, the first two digits of the facility code"),
-        Field("secondary_area_code", "二次医療圏コード", "string", _digits(r"\d{4}"), "1301", "4 digits", is_required=False),
+        Field("prefecture_code", "都道府県コード", "string", matching(PREFECTURE), "13", "01-47, first two digits of the facility code"),
+        Field("secondary_area_code", "二次医療圏コード", "string", matching(r"\d{4}"), "1301", "4 digits", is_required=False),
         Field("secondary_area_ja", "二次医療圏名", "string", str, "区中央部", "the name", is_required=False),
-        Field("municipality_code", "市町村コード", "string", _digits(r"\d{5}"), "13101", "5 digits, no check digit", is_required=False),
+        Field("municipality_code", "市町村コード", "string", matching(r"\d{5}"), "13101", "5 digits, no check digit", is_required=False),
         Field("owner_ja", "設置主体", "string", str, "医療法人", "as the list names it", is_required=False),
         Field("bed_count", "病床数", "int", _count, "300", "a whole number; empty for a pharmacy", is_required=False),
         Field("is_dpc_hospital", "DPC対象病院", "boolean", _yes, "1", "1 or 0; empty = not known", is_required=False),
@@ -50,7 +46,7 @@ CONTRACT = Contract(
 def read(path: Path, given: date | None = None) -> pl.DataFrame:
     """Rows of a list; the validities of one facility must not overlap."""
     dated = edition.date_of(path, given)
-    rows = CONTRACT.read(path)
+    rows = CONTRACT.read(path).to_dicts()
     faults = input_file.Faults(path, "The joint office mends the list; nothing of it was loaded.")
     seen: dict[str, date | None] = {}
     for row in sorted(rows, key=lambda r: (r["facility_code"], r["valid_from"])):
