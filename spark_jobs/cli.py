@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -28,15 +29,18 @@ Exit codes: 0 done · 2 wrong call · 3 input to be mended by its sender · 4 co
 7 disk, folder or memory.""",
 )
 masters_app = typer.Typer(no_args_is_help=True, help="Official lists: drugs, prices, biosimilars, NDB Open Data.")
+members_app = typer.Typer(no_args_is_help=True, help="Who was insured when: the insurer's member file.")
 keys_app = typer.Typer(no_args_is_help=True, help="Each insurer's own key; without it nothing is ingested.")
 persons_app = typer.Typer(no_args_is_help=True, help="Persons of several insurers, inside a scope of joint use.")
 config_app = typer.Typer(no_args_is_help=True, help="Insurers and regions, as files.")
 app.add_typer(masters_app, name="masters")
+app.add_typer(members_app, name="members")
 app.add_typer(keys_app, name="keys")
 app.add_typer(persons_app, name="persons")
 app.add_typer(config_app, name="config")
 
 InsurerOption = Annotated[str | None, typer.Option("--insurer", help="保険者番号, 8 digits (国保: 6)")]
+DateOption = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="date of the list, if its name does not tell it")]
 MonthOption = Annotated[int | None, typer.Option("--claim-month", help="請求年月, YYYYMM")]
 
 
@@ -149,14 +153,61 @@ def ingest(insurer: InsurerOption = None, claim_month: MonthOption = None) -> No
 
 @masters_app.command("load")
 def masters_load(
-    kind: Annotated[str, typer.Argument(help="`shipped` (what this project carries), or `ndb-open-data`")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="`shipped` (what this project carries), `drug-master` (医薬品マスター), `price-list` (薬価基準収載品目リスト), "
+            "`generic-list` (後発医薬品に関する情報), `supply-status` (医薬品の供給状況), `facilities` or `ndb-open-data`"
+        ),
+    ],
     path: Annotated[Path | None, typer.Argument(help="the file as downloaded, or a folder of them")] = None,
+    dated: DateOption = None,
 ) -> None:
-    """Load an official list as downloaded."""
+    """Load an official list as downloaded. Any order, any number of times: the same tables. docs/input_contracts.md has the formats."""
     from spark_jobs.masters import load
 
     with lake("masters load") as settings, step(f"masters: {kind}"):
-        console.print(load.run(settings, kind, path))
+        console.print(load.run(settings, kind, path, dated.date() if dated else None))
+
+
+@masters_app.command("diff")
+def masters_diff(
+    kind: Annotated[str, typer.Argument(help="`drug-master`")],
+    path: Annotated[Path, typer.Argument(help="the edition, as downloaded")],
+    against: Annotated[Path | None, typer.Option(help="an earlier edition; what is loaded by default")] = None,
+    dated: DateOption = None,
+    against_dated: Annotated[datetime | None, typer.Option("--against-date", formats=["%Y-%m-%d"], help="date of the earlier one")] = None,
+) -> None:
+    """New, gone, renumbered and repriced codes of an edition: a table for the eye, CSV on standard output. Writes nothing."""
+    from spark_jobs.masters import diff
+
+    days = (dated.date() if dated else None, against_dated.date() if against_dated else None)
+    found = diff.run(Settings(), kind, path, against, *days)
+    console.print(diff.table(found))
+    sys.stdout.write(found.write_csv())
+
+
+@members_app.command("template")
+def members_template() -> None:
+    """Print the header and an example row of a member file (加入者ファイル)."""
+    from spark_jobs.members import member_file
+
+    sys.stdout.write(member_file.CONTRACT.template())
+
+
+@members_app.command("load")
+def members_load(
+    path: Annotated[Path, typer.Argument(help="a member file, or a folder of files that are one delivery")],
+    insurer: Annotated[str, typer.Option("--insurer", help="保険者番号")],
+    first_month: Annotated[int, typer.Option("--first-month", help="YYYYMM")],
+    last_month: Annotated[int, typer.Option("--last-month", help="YYYYMM; how far the file knows")],
+    dated: DateOption = None,
+) -> None:
+    """Member file → silver.member_month: pseudonyms only; in place of the insurer's rows of these months."""
+    from spark_jobs.members import member_month
+
+    with lake("members load") as settings, step("members"):
+        console.print(member_month.run(settings, path, insurer, first_month, last_month, dated.date() if dated else None))
 
 
 @app.command()

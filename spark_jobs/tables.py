@@ -329,6 +329,31 @@ valid_to_claim_month | int | last claim month under this name; 999912 = still
     key=("facility_code", "valid_from_claim_month", "facility_name"),
 )
 
+MEMBER_MONTH = Table(
+    "silver.member_month",
+    "加入者の月 (仮名): one row per person and month of eligibility, from the insurer's member file; no row where there is no file",
+    _columns("""
+insurer_number | string | 保険者番号
+person_id1 | string | ID1, equal to that of the person's receipts
+service_month | int | 月, YYYYMM: eligible on at least one day of it
+beneficiary_class | string | 本人, 家族
+sex | string | 男女区分: 1 male, 2 female
+birth_month | int | 生年月, YYYYMM
+age | int | 年齢: completed years at the end of the month
+branch_no | string | 枝番: 2 digits, where given
+workplace_id | string | 記号: pseudonym of the insured symbol, as on receipts
+employer_id | string | 事業所記号: pseudonym of the workplace as the insurer numbers it, where given
+industry | string | 業種, as the insurer names it
+residence_municipality | string | 居住地の市町村コード: 5 digits
+income_class | string | 所得区分: ア-オ, 一般, 現役並みⅠ-Ⅲ …, where given
+key_version | int | version of the key that made the pseudonyms
+source | string | 出典: hash of the files read together
+source_date | date | date of the member file
+"""),
+    key=("insurer_number", "person_id1", "service_month"),
+    partition_by=("insurer_number",),
+)
+
 SOURCE = """
 source | string | 出典: document
 source_date | date | date of the document
@@ -462,6 +487,96 @@ hidden_below | int | threshold of the table: 400 or 1000
 source | string | file name
 """),
     key=("fiscal_year", "route", "setting", "cell_kind", "cell_key", "drug_code"),
+)
+
+DRUG_MASTER_ITEM = Table(
+    "masters.drug_master_item",
+    "医薬品マスターの行: one row per edition and 9-digit drug code, as published; masters.drug and masters.drug_price are made of it",
+    _columns(f"""
+edition_key | string | edition_date and in_force_from: what a file replaces (two editions may come on one day, one of them ahead)
+edition_date | date | date of the edition, of its file name or given
+in_force_from | date | first day of the edition: its date, or its latest 変更年月日 where it was published ahead
+is_whole | boolean | 全件: the edition holds all codes in force, so that a code that it lacks is gone
+drug_code | string | 医薬品コード: 9 digits
+change_class | string | 変更区分: 0 unchanged, 1 抹消, 3 new, 5 changed, 9 abolished
+drug_name_ja | string | 漢字名称
+unit_ja | string | 単位 漢字名称
+price_yen | {MONEY} | 新又は現金額 per claim unit; null where the kind of amount is no price
+is_biological | boolean | 生物学的製剤
+counts_for_addon | boolean | 後発品 = 1
+old_price_yen | {MONEY} | 旧金額 per claim unit; null = none given
+changed_on | date | 変更年月日
+abolished_on | date | 廃止年月日: last day of use; null = in force
+yakka_code_12 | string | 薬価基準収載医薬品コード
+transitional_until | date | 経過措置年月日又は商品名医薬品コード使用期限
+listed_on | date | 薬価基準収載年月日; null = not given
+generic_name_code | string | 一般名コード
+file_sha256 | string | SHA-256 of the file
+{SOURCE.strip()}
+"""),
+    key=("edition_key", "drug_code"),
+)
+
+PRICE_LIST_ITEM = Table(
+    "masters.price_list_item",
+    "薬価基準収載品目リスト: one row per 区分, 12-digit code, product and edition, as published, per 規格単位",
+    _columns(f"""
+list_section | string | 区分: 内用薬, 注射薬, 外用薬, 歯科用薬剤; one file each
+yakka_code_12 | string | 薬価基準収載医薬品コード
+ingredient_ja | string | 成分名
+spec_ja | string | 規格
+product_name_ja | string | 品名
+maker_ja | string | メーカー名
+addon_mark | string | 診療報酬において加算等の算定対象となる後発医薬品: 後発品, ★
+originator_mark | string | 先発医薬品: 先発品, 準先発品
+has_generic | boolean | 同一剤形・規格の後発医薬品がある先発医薬品 (○)
+price_yen | {MONEY} | 薬価, yen per 規格単位 (not per claim unit)
+transitional_until | date | 経過措置による使用期限
+valid_from | date | first day: date of the edition
+valid_to | date | last day: before the next edition of the 区分, or of 経過措置; null = open
+{SOURCE.strip()}
+"""),
+    key=("yakka_code_12", "product_name_ja", "valid_from"),
+)
+
+SUPPLY_STATUS = Table(
+    "masters.supply_status",
+    "医薬品の供給状況: one row per YJ code, product, maker and publication",
+    _columns(f"""
+yj_code | string | YJコード: 12 places, one per brand; no 9-digit code, and not always the 12-digit code of the price list
+product_name_ja | string | 品名
+maker_ja | string | 製造販売業者名
+product_class_ja | string | 製品区分: 先発品, 後発品 …
+status_code | int | 出荷対応: 1 通常出荷, 2 限定出荷 (自社の事情), 3 限定出荷 (他社品の影響), 4 限定出荷 (その他), 5 供給停止; null = not reported
+status_ja | string | 出荷対応の状況, as published
+reason_ja | string | 限定出荷/供給停止の理由
+outlook_ja | string | 解除・解消の見込み
+volume_ja | string | 出荷量の状況: A+, A, B, C, D, as published
+valid_from | date | first day: date of the publication
+valid_to | date | last day: before the next publication; null = latest
+{SOURCE.strip()}
+"""),
+    key=("yj_code", "product_name_ja", "maker_ja", "valid_from"),
+)
+
+FACILITY_LIST = Table(
+    "masters.facility",
+    "医療機関・薬局の名簿: one row per facility and validity, from the facility list",
+    _columns(f"""
+facility_code | string | 10 digits: prefecture 2 + fee table 1 + number 7
+facility_name | string | 名称
+prefecture_code | string | 都道府県: 01-47
+secondary_area_code | string | 二次医療圏コード: 4 digits
+secondary_area_ja | string | 二次医療圏名
+municipality_code | string | 市町村コード: 5 digits
+owner_ja | string | 設置主体, as the list names it
+bed_count | int | 病床数
+is_dpc_hospital | boolean | DPC対象病院
+valid_from | date | first day
+valid_to | date | last day; null = open
+{SOURCE.strip()}
+"""),
+    key=("facility_code", "valid_from"),
 )
 
 INSURER = Table(

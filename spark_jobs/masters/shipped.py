@@ -35,8 +35,8 @@ class Drug:
     drug_code: str
     drug_name_ja: str
     unit_ja: str | None
-    yakka_code_12: str
-    yakko_class_3: str
+    yakka_code_12: str | None
+    yakko_class_3: str | None
     yakko_class_name_ja: str | None
     counts_for_addon: bool
     valid_from: date

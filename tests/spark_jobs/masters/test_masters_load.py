@@ -64,7 +64,9 @@ def test_a_wrong_workbook_stops_no_other_and_is_named(lake, ndb_workbook):
     assert ndb(settings).height == 48
 
 
-@pytest.mark.parametrize(("kind", "expected"), [("prices", "shipped or ndb-open-data"), ("ndb-open-data", "a workbook or a folder")])
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("prices", "shipped, drug-master.* or ndb-open-data"), ("ndb-open-data", "a file or a folder as downloaded")]
+)
 def test_a_wrong_call_says_what_to_give(kind, expected):
     with pytest.raises(LakeError, match=expected) as caught:
         load.run(None, kind)

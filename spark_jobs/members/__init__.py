@@ -1,0 +1,1 @@
+"""Who was insured when, by the insurer's own files."""
