@@ -4,7 +4,7 @@ LAKE := .venv/bin/lake
 PYTEST := .venv/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-airflow demo test test-tiny-lake test-jobs test-dags test-long check fix lock clean
+.PHONY: help setup setup-airflow demo test test-tiny-lake test-jobs test-dags test-long bench check fix lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,9 +30,11 @@ test-jobs:
 test-dags: setup-airflow
 	@.venv-airflow/bin/python -m pytest --confcutdir=tests/dags -m airflow tests/dags
 
-test-long: setup ## the full counts
-	@$(PYTEST) -m "not airflow"
-	@$(MAKE) --no-print-directory test-dags
+test-long: setup ## the full counts, part by part; goes on where it stopped (LONG="--list", "--only PART", "--again")
+	@.venv/bin/python tests/long_run.py $(LONG)
+
+bench: setup ## speed, growth, memory -> docs/performance.md (BENCH="--mb 1000 --data FOLDER --only NAME")
+	@.venv/bin/python -m benchmarks $(BENCH)
 
 check: setup ## formatting, lint, types, SQL, configuration
 	@.venv/bin/ruff format --check -q . || (echo "check: run make fix"; exit 1)

@@ -7,6 +7,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -112,7 +113,7 @@ def split(unit: Unit, count: int) -> Iterator[Unit]:
         yield unit
         return
     borders = [starts[len(starts) * part // count] for part in range(count)] + [len(lines)]
-    for first, last in zip(borders, borders[1:], strict=False):
+    for first, last in pairwise(borders):
         yield replace(unit, content=b"".join(lines[first:last]) + encoding.END_MARK, is_part=True)
 
 

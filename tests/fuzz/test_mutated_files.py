@@ -216,14 +216,15 @@ def test_300_mutated_files(own_lake, samples, named, tmp_path, capfd):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("part", range(5))
+@pytest.mark.parametrize("part", range(5), ids=lambda part: f"part{part}")
 def test_10_000_mutated_files(own_lake, samples, named, tmp_path, capfd, record_property, part: int):
     figures = Figures()
     for seed in rounds(1000 + part * 21, 21):
         run_round(own_lake, samples, seed, tmp_path / str(seed), named, figures, capfd)
         shutil.rmtree(tmp_path / str(seed))
     print(figures)
-    record_property("figures", str(figures))
+    for name in ("files", "in_silver", "rejected", "lines", "bronze_lines", "quarantined"):
+        record_property(name.replace("_", " "), getattr(figures, name))
     assert figures.files == 2100 and figures.lines == figures.bronze_lines + figures.quarantined
 
 

@@ -1,0 +1,37 @@
+"""A lake of its own for each measurement, worked by the `lake` command."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from benchmarks import measure
+from benchmarks.measure import Measured
+
+ROOT = Path(__file__).resolve().parent.parent
+LAKE = [sys.executable, "-m", "spark_jobs.cli"]
+
+
+class Lake:
+    """`place`/home, /secrets, /inbox; empty at first."""
+
+    def __init__(self, place: Path):
+        shutil.rmtree(place, ignore_errors=True)
+        self.place, self.home, self.inbox = place, place / "home", place / "inbox"
+        self.inbox.mkdir(parents=True)
+        self.env = {"LAKE_HOME": str(self.home), "LAKE_SECRETS": str(place / "secrets"), "LAKE_CONFIG": str(ROOT / "config")}
+        self.env |= {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+        self.run("keys", "create")
+
+    def run(self, *words: str, is_watched: bool = False) -> Measured:
+        return measure.run([*LAKE, *words], self.env, self.home / "warehouse" if is_watched else None)
+
+    def deliver(self, inbox: Path | None = None) -> float:
+        """Every insurer's files; the seconds of all calls together."""
+        folders = sorted(path for path in (inbox or self.inbox).iterdir() if path.is_dir())
+        return sum(self.run("deliver", str(folder), "--insurer", folder.name).seconds for folder in folders)
+
+    def parquet_files(self) -> set[Path]:
+        return set((self.home / "warehouse").rglob("*.parquet"))
+
+    def remove(self) -> None:
+        shutil.rmtree(self.place, ignore_errors=True)
