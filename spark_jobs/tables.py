@@ -595,11 +595,11 @@ erasure_id | string | one request
 insurer_number | string | 保険者番号
 step | string | tombstone, then what is done of erasure.STEPS
 sealed_person | binary | pseudonyms of the persons, sealed to the lake's own key (tombstone); null = the whole insurer, or a later step
-person_count | int | persons of the request; null = the whole insurer
+person_count | int | persons of the request whom the lake held (of tombstone); null = the whole insurer
 detail | string | what the step did, never a pseudonym
 recorded_at | timestamp | when
 """),
-    key=("erasure_id", "step"),
+    key=("erasure_id", "step", "recorded_at"),
 )
 
 ALL = tuple(value for value in list(globals().values()) if isinstance(value, Table))

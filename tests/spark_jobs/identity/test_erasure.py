@@ -224,6 +224,28 @@ def test_tables_are_read_and_written_as_before(lake: Settings) -> None:
     assert delta.read(lake, tables.CLAIM).height == 4
 
 
+def test_a_key_that_does_not_open_the_vault_stops_it_before_the_tombstone(lake: Settings) -> None:
+    with pytest.raises(LakeError, match="does not open the vault"):
+        erasure.run(lake, INSURER, [of(lake, HANAKO)[0]], identity=keys.folder(lake) / f"{OTHER}.identity")
+    assert erasure.requests(lake) == []
+
+
+def test_on_a_restored_lake_all_erasures_are_carried_out_again(lake: Settings) -> None:
+    her = of(lake, HANAKO)
+    erasure.run(lake, INSURER, [her[0]])
+    receipt(lake, INSURER, INSURER, "e" * 64, 1, HANAKO, 202405)
+    assert erasure.resume(lake) == [] and found_in(lake, *her)
+    erasure.resume(lake, again=True)
+    assert found_in(lake, *her) == set()
+
+
+def test_without_the_key_of_the_tombstones_nothing_is_taken_in(lake: Settings) -> None:
+    erasure.run(lake, INSURER, [of(lake, HANAKO)[0]])
+    (keys.folder(lake) / "tombstone.identity").unlink()
+    with pytest.raises(LakeError, match="erased persons could come back"):
+        erasure.tombstones(lake)
+
+
 def test_what_is_no_pseudonym_is_refused_and_not_shown(lake: Settings) -> None:
     with pytest.raises(LakeError, match="1 of 1 that are no pseudonyms") as error:
         erasure.run(lake, INSURER, ["見本花子"])
