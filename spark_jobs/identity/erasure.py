@@ -193,7 +193,7 @@ def _of_file(settings: Settings, insurer_number: str, file: Path) -> list[str]:
 
 
 def _names(settings: Settings, insurer_number: str, asked: Sequence[str]) -> tuple[list[tuple[str, int, str]], int]:
-    """All pseudonyms of the persons asked for: their other numbers and key versions, their names; how many persons the lake holds of them."""
+    """All pseudonyms of the persons asked for: their other numbers and key versions, names; how many of them the lake holds."""
     if wrong := sum(not PSEUDONYM.fullmatch(name) for name in asked):
         raise LakeError("--person", f"{wrong} of {len(asked)} that are no pseudonyms", "64 hexadecimal digits", "Take them from the lake.")
     if not asked:
@@ -261,8 +261,12 @@ def _carry_out(settings: Settings, request: Request, identity: x25519.Identity |
 def _withdraw(settings: Settings, who: removal.Person, _: x25519.Identity | None) -> str:
     if who.id1 is not None:
         return "not an insurer's withdrawal"
+    from spark_jobs.silver import batch  # which reads by ingest's own code, and ingest asks here for tombstones
+
     files = [file for file in delivery.files(settings, who.insurer_number) if file.state not in delivery.CLOSED]
-    delivery.record(settings, [Event(file, "withdrawn", detail="insurer withdrawn") for file in files])
+    if files:
+        batch.withdraw(settings, files)
+        delivery.record(settings, [Event(file, "withdrawn", detail="insurer withdrawn") for file in files])
     return f"{len(files)} deliveries withdrawn"
 
 
