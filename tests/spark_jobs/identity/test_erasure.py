@@ -219,7 +219,7 @@ def test_killed_and_run_again_it_ends_the_same(lake: Settings, writes: int) -> N
     assert counts(lake)["silver.claim"] == 3
 
 
-def test_what_ingest_took_in_is_found_by_what_a_member_writes(small_lake: Settings, tmp_path: Path) -> None:
+def test_what_ingest_took_in_goes_and_a_new_delivery_does_not_bring_it_back(small_lake: Settings, tmp_path: Path) -> None:
     """The whole way, of a file typed by hand: 見本花子 and, beside her, another number."""
     example = (ROOT / "tests" / "fixtures" / "insurer_form_example.csv").read_text(encoding="utf-8").replace("06990014", OUTSIDE)
     other = example.replace("見本　花子", "見本　太郎").replace("１２３４５", "９９９").replace("ミホンハナコ", "ミホンタロウ")
@@ -236,6 +236,15 @@ def test_what_ingest_took_in_is_found_by_what_a_member_writes(small_lake: Settin
     assert (len(persons), len(left)) == (2, 1)
     assert found_in(small_lake, *(persons - left)) == set() and found_in(small_lake, *left)
     assert delta.read(small_lake, tables.CLAIM).height == delta.read(small_lake, tables.CLAIM_COPY).height == 1
+    again = tmp_path / "inbox" / "again"
+    again.mkdir()
+    (again / "11_RECODEINFO_MED.CSV").write_bytes(example.replace("202406", "202408").encode("cp932"))
+    delivery.deliver(small_lake, again, OUTSIDE)
+    rotation.run(small_lake, OUTSIDE)
+    assert ingest.run(small_lake).files == 1
+    her = {pseudonym(keys.chain(small_lake, OUTSIDE), OUTSIDE, "見本", "12345", "19800402", "2"), *(persons - left)}
+    assert found_in(small_lake, *her) == set()
+    assert delta.read(small_lake, tables.VAULT)["person_count"].to_list() == [1]
 
 
 def test_what_others_must_do_stays_open_until_they_have_done_it(lake: Settings) -> None:
