@@ -337,14 +337,17 @@ def erase(
     ] = None,
     identity: Annotated[Path | None, typer.Option(help="the owner's private key: then the vault keeps the other persons")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask before a whole insurer is erased")] = False,
+    again: Annotated[bool, typer.Option("--again", help="carry out all erasures once more: after a restore from a backup")] = False,
 ) -> None:
     """Destroy what the lake holds of a member, or of an insurer that withdraws; old versions too. Without options: finish what is open."""
     from spark_jobs.identity import erasure
 
+    if (person or person_file) and not insurer:
+        raise LakeError("lake erase", "persons without their insurer", "--insurer N", "Name the insurer.", ExitCode.USAGE)
     if insurer and not (person or person_file or yes):
         typer.confirm(f"Erase all of insurer {insurer}? It can not be undone", abort=True)
     with lake("erase") as settings:
-        for line in erasure.run(settings, insurer, person, person_file, identity) if insurer else erasure.resume(settings, identity):
+        for line in erasure.run(settings, insurer, person, person_file, identity) if insurer else erasure.resume(settings, identity, again):
             console.print(line, soft_wrap=True)
         for line in erasure.open_work(settings):
             console.print(f"to do: {line}", soft_wrap=True)

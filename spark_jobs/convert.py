@@ -102,7 +102,8 @@ def _vault(settings: Settings, people: pl.DataFrame, bundle: Bundle) -> list[Par
     for (number,), of_piece in named.partition_by("file_no", as_dict=True, maintain_order=True).items():
         file = bundle.pieces[number].file
         distinct = of_piece.drop("rid", "file_no", "person_id2_kanji", "person_id2_kana").unique(maintain_order=True)
-        for table, rows in identity_people.rows(settings, distinct.with_columns(claim_month=file.claim_month), file.file_sha256).items():
+        distinct, before = distinct.with_columns(claim_month=file.claim_month), bundle.pieces[number].lines_before
+        for table, rows in identity_people.rows(settings, distinct, file.file_sha256, before).items():
             parts += delta.write_parts(settings, table, rows)
     return parts
 

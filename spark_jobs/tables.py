@@ -636,30 +636,32 @@ valid_to_service_month | int | last 診療年月 seen under person_id1, YYYYMM
 
 VAULT = Table(
     "identity.vault",
-    "保険者の封印台帳: one row per file and insurer: what the insurer needs to write to its members, sealed to its public key (age)",
+    "保険者の封印台帳: one row per file (a large one: per part of it) and insurer: what it needs to write to its members, sealed to its public key",
     _columns(f"""
 insurer_number | string | 保険者番号: owner, of the claims
 {FILE}
+lines_before | int | lines of the file before this part
 claim_month | int | 請求年月 of the file, YYYYMM
 person_count | int | persons in it
 sealed | binary | age file; in it a Parquet table person_id1, insured_symbol 記号, insured_number 番号, branch_no 枝番, names, birth date, sex, last claim month
 """),
-    key=("insurer_number", "file_sha256"),
+    key=("insurer_number", "file_sha256", "lines_before"),
     partition_by=("insurer_number",),
 )
 
 SCOPE_PERSON = Table(
     "identity.scope_person",
-    "共同利用の仮名: one row per file and person of an insurer that takes part in a scope of joint use (共同利用)",
+    "共同利用の仮名: one row per file (or part of it) and person of an insurer that takes part in a scope of joint use (共同利用)",
     _columns(f"""
 insurer_number | string | 保険者番号
 {FILE}
+lines_before | int | lines of the file before this part
 person_id1 | string | ID1
 scope_key | string | joint_use_scope of the insurer's file
 scope_id_kana | string | pseudonym of kana name, birth date, sex by the key of the scope; null without kana name
 scope_id_kanji | string | pseudonym of name, birth date, sex by the key of the scope; null without name
 """),
-    key=("insurer_number", "file_sha256", "person_id1"),
+    key=("insurer_number", "file_sha256", "lines_before", "person_id1"),
     partition_by=("insurer_number",),
 )
 
@@ -710,11 +712,11 @@ erasure_id | string | one request
 insurer_number | string | 保険者番号
 step | string | tombstone, then what is done of erasure.STEPS
 sealed_person | binary | pseudonyms of the persons, sealed to the lake's own key (tombstone); null = the whole insurer, or a later step
-person_count | int | persons of the request; null = the whole insurer
+person_count | int | persons of the request whom the lake held (of tombstone); null = the whole insurer
 detail | string | what the step did, never a pseudonym
 recorded_at | timestamp | when
 """),
-    key=("erasure_id", "step"),
+    key=("erasure_id", "step", "recorded_at"),
 )
 
 ALL = tuple(value for value in list(globals().values()) if isinstance(value, Table))

@@ -8,12 +8,12 @@ import csv
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
-from pyrage import decrypt, encrypt, x25519
+from pyrage import DecryptError, decrypt, encrypt, x25519
 
 from spark_jobs import config, delta, tables
 from spark_jobs.errors import ExitCode, LakeError
@@ -43,7 +43,13 @@ class Request:
         """(id1 or id2, key version, pseudonym), as known when it was asked for."""
         if self.sealed is None:
             return []
-        text = decrypt(self.sealed, [keys.tombstone_identity(settings)]).decode()
+        try:
+            text = decrypt(self.sealed, [keys.tombstone_identity(settings)]).decode()
+        except DecryptError:
+            raise LakeError(
+                str(keys.folder(settings) / "tombstone.identity"), f"not the key of erasure {self.erasure_id}", "the key that sealed it",
+                "Bring it back from the backup of the secrets; without it erased persons could come back.", ExitCode.NOT_READY,
+            ) from None  # fmt: skip
         return [(kind, int(version), name) for kind, version, name in (line.split(" ") for line in text.splitlines())]
 
     def person(self, settings: Settings) -> removal.Person:
@@ -102,19 +108,20 @@ def run(
     """Erase these persons, or the whole insurer if none is named; and whatever an earlier call left undone. Says what was done."""
     _check(settings, insurer_number)
     if identity:
-        reidentify.read_identity(identity)  # a wrong file stops here, before anything is done
-    names = None
+        reidentify.check_identity(settings, insurer_number, identity)  # a wrong one stops here, before anything is done
+    names, count = None, None
     if persons or person_file:
         of_file = _of_file(settings, insurer_number, person_file) if person_file else []
-        names = _names(settings, insurer_number, [*(persons or ()), *of_file])
-    _bury(settings, insurer_number, names)
+        names, count = _names(settings, insurer_number, [*(persons or ()), *of_file])
+    _bury(settings, insurer_number, names, count)
     return resume(settings, identity)
 
 
-def resume(settings: Settings, identity: Path | None = None) -> list[str]:
-    """Carry out what earlier calls left undone."""
+def resume(settings: Settings, identity: Path | None = None, again: bool = False) -> list[str]:
+    """Carry out what earlier calls left undone; `again`: all erasures once more, on a lake restored from a backup."""
     private = reidentify.read_identity(identity) if identity else None
-    return [line for request in requests(settings) if not request.done >= set(STEPS) for line in _carry_out(settings, request, private)]
+    found = [replace(request, done=frozenset()) if again else request for request in requests(settings)]
+    return [line for request in found if not request.done >= set(STEPS) for line in _carry_out(settings, request, private)]
 
 
 def after_build(settings: Settings) -> None:
@@ -185,8 +192,8 @@ def _of_file(settings: Settings, insurer_number: str, file: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _names(settings: Settings, insurer_number: str, asked: Sequence[str]) -> list[tuple[str, int, str]]:
-    """All pseudonyms of the persons asked for: their other numbers and key versions, their names."""
+def _names(settings: Settings, insurer_number: str, asked: Sequence[str]) -> tuple[list[tuple[str, int, str]], int]:
+    """All pseudonyms of the persons asked for: their other numbers and key versions, names; how many of them the lake holds."""
     if wrong := sum(not PSEUDONYM.fullmatch(name) for name in asked):
         raise LakeError("--person", f"{wrong} of {len(asked)} that are no pseudonyms", "64 hexadecimal digits", "Take them from the lake.")
     if not asked:
@@ -204,7 +211,7 @@ def _names(settings: Settings, insurer_number: str, asked: Sequence[str]) -> lis
     }  # fmt: skip
     known = {name for _, _, name in found}
     found |= {(ID1, version, name) for name in asked if name not in known for version in range(1, max(len(chain), 1) + 1)}
-    return sorted(found | _older(settings, insurer_number, found, chain))
+    return sorted(found | _older(settings, insurer_number, found, chain)), same.len()
 
 
 def _older(settings: Settings, insurer_number: str, found: set[tuple[str, int, str]], chain: Sequence[bytes]) -> set[tuple[str, int, str]]:
@@ -217,7 +224,7 @@ def _older(settings: Settings, insurer_number: str, found: set[tuple[str, int, s
     return {(ID1, version, name) for version, name in names.iter_rows() if advance(name, version, chain) in wanted}
 
 
-def _bury(settings: Settings, insurer_number: str, names: list[tuple[str, int, str]] | None) -> None:
+def _bury(settings: Settings, insurer_number: str, names: list[tuple[str, int, str]] | None, count: int | None) -> None:
     """Write the tombstone, unless one that is not carried out yet says the same; the access log before it."""
     for earlier in requests(settings):
         is_same_kind = earlier.insurer_number == insurer_number and (earlier.sealed is None) == (names is None)
@@ -228,7 +235,6 @@ def _bury(settings: Settings, insurer_number: str, names: list[tuple[str, int, s
     if names is not None:
         text = "\n".join(" ".join(map(str, name)) for name in names)
         sealed = encrypt(text.encode(), [keys.tombstone_identity(settings).to_public()])
-    count = None if names is None else sum(kind == ID1 for kind, _, _ in names)
     request = Request(secrets.token_hex(8), insurer_number, sealed, frozenset())
     access.record(settings, "erase", insurer_number, count, detail=f"erasure {request.erasure_id}")
     _record(settings, request, TOMBSTONE, "", sealed, count)
@@ -255,8 +261,12 @@ def _carry_out(settings: Settings, request: Request, identity: x25519.Identity |
 def _withdraw(settings: Settings, who: removal.Person, _: x25519.Identity | None) -> str:
     if who.id1 is not None:
         return "not an insurer's withdrawal"
+    from spark_jobs.silver import batch  # which reads by ingest's own code, and ingest asks here for tombstones
+
     files = [file for file in delivery.files(settings, who.insurer_number) if file.state not in delivery.CLOSED]
-    delivery.record(settings, [Event(file, "withdrawn", detail="insurer withdrawn") for file in files])
+    if files:
+        batch.withdraw(settings, files)
+        delivery.record(settings, [Event(file, "withdrawn", detail="insurer withdrawn") for file in files])
     return f"{len(files)} deliveries withdrawn"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 from pyrage import encrypt, x25519
 
-from spark_jobs import config
+from spark_jobs import config, delta
 from spark_jobs.identity import keys
 from spark_jobs.identity.pseudonym import pseudonyms
 from spark_jobs.settings import Settings
@@ -17,14 +17,18 @@ from spark_jobs.tables import SCOPE_PERSON, VAULT, Table
 
 TO_WRITE = ("insured_symbol", "insured_number", "branch_no", "patient_name", "patient_name_kana", "birth_date", "sex")
 MAY_LACK = ("branch_no", "patient_name", "patient_name_kana")
-VAULT_TYPES = (pl.String, pl.String, pl.Int32, pl.Int32, pl.Binary)
 SEALED = ("person_id1", *TO_WRITE, "last_claim_month")  # the columns of a vault, opened
 
 
-def rows(settings: Settings, people: pl.DataFrame, file_sha256: str) -> dict[Table, pl.DataFrame]:
-    """The rows of one file. `people`: insurer_number, person_id1, claim_month and what names a person, in the clear; any order."""
-    known = people.filter(pl.col("insurer_number").is_not_null() & pl.col("person_id1").is_not_null())
-    return {VAULT: _vault(settings, known, file_sha256), SCOPE_PERSON: _scope_persons(settings, known, file_sha256)}
+def rows(settings: Settings, people: pl.DataFrame, file_sha256: str, lines_before: int = 0) -> dict[Table, pl.DataFrame]:
+    """The rows of one file, or of the part of it after `lines_before`. `people`: insurer_number, person_id1, claim_month and what names a
+    person, in the clear; in any order, a person as often as he was seen."""
+    known = people.filter(pl.col("insurer_number").is_not_null() & (pl.col("person_id1") != ""))
+    place = {"file_sha256": pl.lit(file_sha256), "lines_before": pl.lit(lines_before, pl.Int32)}
+    return {
+        VAULT: delta.shaped(VAULT, _vault(settings, known).with_columns(**place)),
+        SCOPE_PERSON: delta.shaped(SCOPE_PERSON, _scope_persons(settings, known).with_columns(**place)),
+    }
 
 
 def without_recipient(settings: Settings, people: pl.DataFrame) -> dict[str, int]:
@@ -33,15 +37,18 @@ def without_recipient(settings: Settings, people: pl.DataFrame) -> dict[str, int
     return dict(missing.group_by("insurer_number").agg(pl.col("person_id1").n_unique()).sort("insurer_number").iter_rows())
 
 
-def _vault(settings: Settings, people: pl.DataFrame, file_sha256: str) -> pl.DataFrame:
+def _vault(settings: Settings, people: pl.DataFrame) -> pl.DataFrame:
     recipients = keys.recipients(settings)
     found = []
-    for (number,), own in people.filter(pl.col("insurer_number").is_in(list(recipients))).group_by("insurer_number", maintain_order=True):
-        persons = latest(own.rename({"claim_month": "last_claim_month"}))
-        found.append((str(number), file_sha256, own["claim_month"].max(), persons.height, seal(persons, recipients[str(number)])))
-    return pl.DataFrame(found, {name: kind for name, kind in zip(VAULT.column_names, VAULT_TYPES, strict=True)}, orient="row").sort(
-        "insurer_number"
-    )
+    for number, recipient in sorted(recipients.items()):
+        own = people.filter(pl.col("insurer_number") == number)
+        if own.height:
+            persons = latest(own.rename({"claim_month": "last_claim_month"}))
+            found.append({
+                "insurer_number": number, "claim_month": own["claim_month"].max(), "person_count": persons.height,
+                "sealed": seal(persons, recipient),
+            })  # fmt: skip
+    return pl.DataFrame(found, delta.frame_schema(VAULT))
 
 
 def latest(people: pl.DataFrame) -> pl.DataFrame:
@@ -66,7 +73,7 @@ def seal(persons: pl.DataFrame, recipient: str) -> bytes:
     return encrypt(content.getvalue(), [x25519.Recipient.from_str(recipient)])
 
 
-def _scope_persons(settings: Settings, people: pl.DataFrame, file_sha256: str) -> pl.DataFrame:
+def _scope_persons(settings: Settings, people: pl.DataFrame) -> pl.DataFrame:
     """Only of insurers that take part in a scope of joint use; nothing of any other."""
     scopes = {number: entry.joint_use_scope for number, entry in config.insurers(settings).items() if entry.joint_use_scope}
     own = people.filter(pl.col("insurer_number").is_in(list(scopes)))
@@ -77,10 +84,6 @@ def _scope_persons(settings: Settings, people: pl.DataFrame, file_sha256: str) -
         found = pseudonyms(chains, own["scope_key"], own[name], own["birth_date"], own["sex"])
         return pl.select(pl.when(own[name].str.strip_chars() != "").then(found).alias(name)).to_series()
 
-    made_of = own.with_columns(
-        made("patient_name_kana").alias("scope_id_kana"), made("patient_name").alias("scope_id_kanji"), file_sha256=pl.lit(file_sha256)
-    )
-    key = ("insurer_number", "file_sha256", "person_id1")
-    return made_of.group_by(key).agg(pl.first("scope_key"), pl.max("scope_id_kana"), pl.max("scope_id_kanji")).select(
-        SCOPE_PERSON.column_names
-    ).sort(key)  # fmt: skip
+    named = own.with_columns(made("patient_name_kana").alias("scope_id_kana"), made("patient_name").alias("scope_id_kanji"))
+    key = ("insurer_number", "person_id1")
+    return named.group_by(key).agg(pl.first("scope_key"), pl.max("scope_id_kana"), pl.max("scope_id_kanji")).sort(key)

@@ -105,6 +105,11 @@ def _opened(settings: Settings, insurer_number: str, identity: Path, wanted: pl.
     return pl.concat(frames)
 
 
+def check_identity(settings: Settings, insurer_number: str, identity: Path) -> None:
+    """An error where this private key does not open the vault of an insurer."""
+    _opened(settings, insurer_number, identity, pl.Series(dtype=pl.String))
+
+
 def open_sealed(sealed: bytes, private: x25519.Identity) -> pl.DataFrame | None:
     """The persons of one vault row; None where this key is not its owner's."""
     try:

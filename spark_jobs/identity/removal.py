@@ -45,13 +45,14 @@ def table_folders(settings: Settings) -> dict[str, Path]:
 def from_silver(settings: Settings, who: Person) -> int:
     """Details by the keys of the claims, then the claims, then whatever else names the person. Returns the number of claims."""
     claims = _claims(settings, who)
+    _delete_receipts(settings, tables.CLAIM_COPY, "depositor_number", receipts(settings, who))
     folders = {name: DeltaTable(folder) for name, folder in table_folders(settings).items()}
     for name, table in folders.items():
         if "claim_key" in _columns(table) and name != tables.CLAIM.name:
             _delete_values(table, "claim_key", claims)
     _delete_values(folders[tables.CLAIM.name], "claim_key", claims)
     for name, table in folders.items():
-        if name == tables.EXPORT_KEY.name or (name.split(".")[0] not in KEPT_SCHEMAS and name not in LATER):
+        if _may_name(name, table) and name not in LATER:
             _delete_person(table, who)
     return len(claims)
 
@@ -62,7 +63,7 @@ def from_vault(settings: Settings, who: Person, identity: x25519.Identity | None
     here = {"insurer_number": [who.insurer_number]}
     lost = 0
     if who.id1 is None:
-        delta.replace(settings, tables.VAULT, [], here)
+        delta.delete(settings, tables.VAULT, here)
     else:
         files = set(receipts(settings, who)["file_sha256"])
         for row in delta.read(settings, tables.VAULT, here).to_dicts():
@@ -73,13 +74,13 @@ def from_vault(settings: Settings, who: Person, identity: x25519.Identity | None
                 if others.height == opened.height:
                     continue
                 if others.height:
-                    sealed = people.seal(others, str(identity.to_public()))
-                    anew = [row | {"person_count": others.height, "sealed": sealed}]
+                    anew = [row | {"person_count": others.height, "sealed": people.seal(others, str(identity.to_public()))}]
             elif row["file_sha256"] in files:
                 lost += row["person_count"] - 1
             else:
                 continue
-            delta.replace(settings, tables.VAULT, anew, here | {"file_sha256": [row["file_sha256"]]})
+            part = {"file_sha256": [row["file_sha256"]], "lines_before": [row["lines_before"]]}
+            delta.replace(settings, tables.VAULT, anew, here | part)
     for name in (tables.SCOPE_PERSON.name, tables.SCOPE_LINK.name):
         _delete_person(DeltaTable(settings.table_path(name)), who)
     return lost
@@ -87,18 +88,11 @@ def from_vault(settings: Settings, who: Person, identity: x25519.Identity | None
 
 def from_bronze(settings: Settings, who: Person) -> int:
     """All lines of the receipts, in whichever delivery they came; of an insurer its deliveries as a whole too. Returns the receipts."""
-    lines = DeltaTable(settings.table_path(tables.CLAIM_LINE.name))
     found = receipts(settings, who)
-    by_file = found.group_by("insurer_number", "file_sha256", maintain_order=True).agg("receipt_seq")
-    for some in by_file.iter_slices(AT_ONCE // 10):
-        conditions = (
-            f"(insurer_number = '{depositor}' and file_sha256 = '{file}' and receipt_seq in ({', '.join(map(str, sequence))}))"
-            for depositor, file, sequence in some.iter_rows()
-        )
-        lines.delete(" or ".join(conditions))
+    _delete_receipts(settings, tables.CLAIM_LINE, "insurer_number", found)
     if who.id1 is None:
         for table in (tables.CLAIM_LINE, tables.QUARANTINE_LINE, tables.DELIVERY_FINDING):
-            DeltaTable(settings.table_path(table.name)).delete(delta.condition({"insurer_number": [who.insurer_number]}))
+            delta.delete(settings, table, {"insurer_number": [who.insurer_number]})
     return found.height
 
 
@@ -121,10 +115,15 @@ def receipts(settings: Settings, who: Person) -> pl.DataFrame:
 
 def destroy_history(settings: Settings) -> int:
     """Old versions of every table that names persons: data files, log, statistics. Returns the number of tables."""
-    named = [folder for folder in table_folders(settings).values() if set(NAMING) & set(_columns(DeltaTable(folder)))]
+    named = [folder for name, folder in table_folders(settings).items() if _may_name(name, DeltaTable(folder))]
     for folder in named:
         _destroy_history(folder)
     return len(named)
+
+
+def _may_name(name: str, table: DeltaTable) -> bool:
+    is_kept = name.split(".")[0] in KEPT_SCHEMAS and name != tables.EXPORT_KEY.name
+    return not is_kept and not set(NAMING).isdisjoint(_columns(table))
 
 
 def destroy_marts(settings: Settings) -> int:
@@ -169,6 +168,13 @@ def _delete_person(table: DeltaTable, who: Person) -> None:
     for name in ("person_id1", "person_id"):
         if name in columns:
             _delete_values(table, name, who.id1)
+
+
+def _delete_receipts(settings: Settings, table: tables.Table, depositor: str, found: pl.DataFrame) -> None:
+    by_file = found.group_by("insurer_number", "file_sha256", maintain_order=True).agg("receipt_seq")
+    for some in by_file.iter_slices(AT_ONCE // 10):
+        places = ({depositor: [number], "file_sha256": [file], "receipt_seq": of} for number, file, of in some.iter_rows())
+        DeltaTable(settings.table_path(table.name)).delete(" or ".join(f"({delta.condition(place)})" for place in places))
 
 
 def _delete_values(table: DeltaTable, column: str, values: Collection[str]) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 from deltalake import DeltaTable
-from small_people import INSURER, OTHER, id1, people_of, take_in
+from small_people import INSURER, OTHER, OUTSIDE, id1, people_of, take_in
 
-from spark_jobs import delta, tables
+from spark_jobs import delta, ingest, tables
 from spark_jobs.errors import LakeError
 from spark_jobs.identity import erasure, keys, person_link, removal, rotation
 from spark_jobs.identity.pseudonym import pseudonym
@@ -19,10 +19,20 @@ from spark_jobs.landing import delivery
 from spark_jobs.landing.delivery import DeliveredFile, Event
 from spark_jobs.settings import Settings
 
+ROOT = Path(__file__).parents[3]
 HANAKO = ("見本花子", "ﾐﾎﾝ ﾊﾅｺ", "19800402", "2")
 TARO = ("見本太郎", "ﾐﾎﾝ ﾀﾛｳ", "19790101", "1")
 FILES = {"old": "a" * 64, "rotated": "b" * 64, "other": "c" * 64}
-ROWS_OF = ("bronze.claim_line", "silver.claim", "silver.claim_drug", "silver.person", "silver.person_link", "marts.fct_course")
+NAMED_COPY = ("insurer_number", "claim_month", "service_month", "file_sha256")
+ROWS_OF = (
+    "silver.claim_copy",
+    "bronze.claim_line",
+    "silver.claim",
+    "silver.claim_drug",
+    "silver.person",
+    "silver.person_link",
+    "marts.fct_course",
+)
 
 
 def receipt(
@@ -49,6 +59,8 @@ def receipt(
     }
     claim = {"depositor_number": depositor, "receipt_seq": seq, "person_id2_kana": kana, "person_id2_kanji": kanji}
     delta.append(settings, tables.CLAIM, [named | claim])
+    copy = {"depositor_number": depositor, "receipt_seq": seq, "event": "claim", "receipt_key": key, "claim_form": "insurer"}
+    delta.append(settings, tables.CLAIM_COPY, [{name: named[name] for name in NAMED_COPY} | copy])
     delta.append(settings, tables.CLAIM_DRUG, [named | {"line_no": seq * 10 + 2}])
 
 
@@ -121,7 +133,7 @@ def test_a_member_is_found_nowhere_and_the_others_lose_nothing(lake: Settings, a
     assert found_in(lake, *her) == set()
     gone = {name: before[name] - now for name, now in counts(lake).items()}
     assert gone == {
-        "bronze.claim_line": 3 + 3 + 2 + 3, "silver.claim": 4, "silver.claim_drug": 4, "silver.person": 2, "silver.person_link": 2,
+        "bronze.claim_line": 3 + 3 + 2 + 3, "silver.claim": 4, "silver.claim_copy": 4, "silver.claim_drug": 4, "silver.person": 2, "silver.person_link": 2,
         "marts.fct_course": 1,
     }  # fmt: skip
     assert len(found_in(lake, of(lake, TARO, number="2")[3])) >= 4
@@ -207,6 +219,34 @@ def test_killed_and_run_again_it_ends_the_same(lake: Settings, writes: int) -> N
     assert counts(lake)["silver.claim"] == 3
 
 
+def test_what_ingest_took_in_goes_and_a_new_delivery_does_not_bring_it_back(small_lake: Settings, tmp_path: Path) -> None:
+    """The whole way, of a file typed by hand: 見本花子 and, beside her, another number."""
+    example = (ROOT / "tests" / "fixtures" / "insurer_form_example.csv").read_text(encoding="utf-8").replace("06990014", OUTSIDE)
+    other = example.replace("見本　花子", "見本　太郎").replace("１２３４５", "９９９").replace("ミホンハナコ", "ミホンタロウ")
+    for name, text in (("a", example), ("b", other.replace("202406", "202407"))):
+        (tmp_path / "inbox" / name).mkdir(parents=True)
+        (tmp_path / "inbox" / name / "11_RECODEINFO_MED.CSV").write_bytes(text.encode("cp932"))
+    delivery.deliver(small_lake, tmp_path / "inbox", OUTSIDE)
+    ingest.run(small_lake)
+    persons = set(delta.read(small_lake, tables.PERSON)["person_id1"])
+    asked = tmp_path / "asked.csv"
+    asked.write_text("insured_symbol,insured_number,birth_date,sex\n見本,12345,19800402,2\n", encoding="utf-8")
+    erasure.run(small_lake, OUTSIDE, person_file=asked)
+    left = set(delta.read(small_lake, tables.PERSON)["person_id1"])
+    assert (len(persons), len(left)) == (2, 1)
+    assert found_in(small_lake, *(persons - left)) == set() and found_in(small_lake, *left)
+    assert delta.read(small_lake, tables.CLAIM).height == delta.read(small_lake, tables.CLAIM_COPY).height == 1
+    again = tmp_path / "inbox" / "again"
+    again.mkdir()
+    (again / "11_RECODEINFO_MED.CSV").write_bytes(example.replace("202406", "202408").encode("cp932"))
+    delivery.deliver(small_lake, again, OUTSIDE)
+    rotation.run(small_lake, OUTSIDE)
+    assert ingest.run(small_lake).files == 1
+    her = {pseudonym(keys.chain(small_lake, OUTSIDE), OUTSIDE, "見本", "12345", "19800402", "2"), *(persons - left)}
+    assert found_in(small_lake, *her) == set()
+    assert delta.read(small_lake, tables.VAULT)["person_count"].to_list() == [1]
+
+
 def test_what_others_must_do_stays_open_until_they_have_done_it(lake: Settings) -> None:
     erasure.run(lake, INSURER, [of(lake, HANAKO)[0]])
     assert [line.split(": ")[1] for line in erasure.open_work(lake)] == ["lake build", "lake publish, for every region"]
@@ -222,6 +262,28 @@ def test_tables_are_read_and_written_as_before(lake: Settings) -> None:
     person_link.refresh(lake, [INSURER])
     delta.append(lake, tables.CLAIM, [{"claim_key": "k", "insurer_number": INSURER}])
     assert delta.read(lake, tables.CLAIM).height == 4
+
+
+def test_a_key_that_does_not_open_the_vault_stops_it_before_the_tombstone(lake: Settings) -> None:
+    with pytest.raises(LakeError, match="does not open the vault"):
+        erasure.run(lake, INSURER, [of(lake, HANAKO)[0]], identity=keys.folder(lake) / f"{OTHER}.identity")
+    assert erasure.requests(lake) == []
+
+
+def test_on_a_restored_lake_all_erasures_are_carried_out_again(lake: Settings) -> None:
+    her = of(lake, HANAKO)
+    erasure.run(lake, INSURER, [her[0]])
+    receipt(lake, INSURER, INSURER, "e" * 64, 1, HANAKO, 202405)
+    assert erasure.resume(lake) == [] and found_in(lake, *her)
+    erasure.resume(lake, again=True)
+    assert found_in(lake, *her) == set()
+
+
+def test_without_the_key_of_the_tombstones_nothing_is_taken_in(lake: Settings) -> None:
+    erasure.run(lake, INSURER, [of(lake, HANAKO)[0]])
+    (keys.folder(lake) / "tombstone.identity").unlink()
+    with pytest.raises(LakeError, match="erased persons could come back"):
+        erasure.tombstones(lake)
 
 
 def test_what_is_no_pseudonym_is_refused_and_not_shown(lake: Settings) -> None:

@@ -60,5 +60,10 @@ def test_scope_rows_only_of_insurers_of_a_scope_and_equal_for_one_person(small_l
     assert found["person_id1"].n_unique() == 2
 
 
+def test_a_large_file_is_sealed_in_parts(small_lake: Settings) -> None:
+    frame = people_of(small_lake, (INSURER, "1", *HANAKO))
+    assert people.rows(small_lake, frame, FILE, 500)[VAULT]["lines_before"].to_list() == [500]
+
+
 def test_no_people_no_rows(small_lake: Settings) -> None:
     assert [frame.height for frame in people.rows(small_lake, people_of(small_lake), FILE).values()] == [0, 0]
