@@ -1,6 +1,16 @@
 """Writes the receipts of an invented consortium, and beside them the truth: what was planted, and what then came to be.
 
 The same seed gives the same bytes, whatever the number of processes: blocks of members are made anywhere and joined in order.
+
+The inbox holds the insurer form of every month, and in every third month what one or two providers sent in the claim form: the same claims.
+The truth holds what counts in the end. A returned receipt (返戻) does not; its re-claim does, in the claim month in which it came.
+
+- `claims.csv`: by insurer, claim month, kind; `lines` are all lines of the insurer form, `claim_form_…` the copies beside them; 訪問看護 has
+  no points here, since it counts in yen
+- `drug_totals.csv`, `biologic_use.csv`: quantities after the review; what the bundle of a DPC stay pays is in them and marked
+- `returns.csv`, `public_only.csv`: receipts that went back; receipts of public payers alone, which are in none of the others
+- `as_of.csv`: what was known in three claim months in the middle
+- `people.csv`, `facilities.csv`, `parameters.json`: who and what was invented
 """
 
 import csv
@@ -102,7 +112,7 @@ def _check(folder: Path, insurers: tuple[Insurer, ...], members: int, months: in
     for insurer in insurers:
         if insurer.form != "insurer":
             raise LakeError(
-                f"config/insurers/{insurer.insurer_number}.yaml", f"form {insurer.form}", "form: insurer (the claim form is not invented)",
+                f"config/insurers/{insurer.insurer_number}.yaml", f"form {insurer.form}", "form: insurer (invented deliveries have it)",
                 "Set LAKE_CONFIG to the demo's configuration.", ExitCode.BAD_CONFIG,
             )  # fmt: skip
 

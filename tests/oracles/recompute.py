@@ -161,14 +161,13 @@ def claims(inbox: Path, as_of: int | None = None) -> Iterator[Claim]:
     A receipt returned by then (データ識別 8) does not count, its re-claim is a receipt of its own. A claim of the claim form counts if the
     insurer form of its month does not hold the same claim.
     """
-    of_insurers, back = [], set()
-    for path, kind in files(inbox):
-        for receipt in receipts(path):
-            if receipt[0].data_id == RETURNED:
-                if as_of is None or returned_in(receipt, kind) <= as_of:
-                    back.add(search_no(receipt, kind))
-            else:
-                of_insurers.append(claim(receipt, kind))
+    of_insurers = list(ever_claimed(inbox))
+    back = {
+        search_no(receipt, kind)
+        for path, kind in files(inbox)
+        for receipt in receipts(path)
+        if receipt[0].data_id == RETURNED and (as_of is None or returned_in(receipt, kind) <= as_of)
+    }
     known = [c for c in of_insurers if as_of is None or c.claim_month <= as_of]
     yield from (c for c in known if c.search_no not in back)
     both = Counter(identity(c) for c in of_insurers)
@@ -179,6 +178,14 @@ def claims(inbox: Path, as_of: int | None = None) -> Iterator[Claim]:
                 both[identity(found)] -= 1
             elif as_of is None or found.claim_month <= as_of:
                 yield found
+
+
+def ever_claimed(inbox: Path) -> Iterator[Claim]:
+    """Every claim of the insurer form, those that went back later too: whoever they name is a person to silver."""
+    for path, kind in files(inbox):
+        for receipt in receipts(path):
+            if receipt[0].data_id != RETURNED:
+                yield claim(receipt, kind)
 
 
 def identity(c: Claim) -> tuple:
