@@ -5,7 +5,7 @@ The same seed gives the same bytes, whatever the number of processes: blocks of 
 The inbox holds the insurer form of every month, and in every third month what one or two providers sent in the claim form: the same claims.
 The truth holds what counts in the end. A returned receipt (返戻) does not; its re-claim does, in the claim month in which it came.
 
-- `claims.csv`: by insurer, claim month, kind; `lines` are all lines of the insurer form, `claim_form_…` the copies beside them; 訪問看護 has
+- `claims.csv`: by insurer, claim month, kind; `lines` are all of the insurer form, `claim_form_…` the copies beside them; 訪問看護 has
   no points here, since it counts in yen
 - `drug_totals.csv`, `biologic_use.csv`: quantities after the review; what the bundle of a DPC stay pays is in them and marked
 - `returns.csv`, `public_only.csv`: receipts that went back; receipts of public payers alone, which are in none of the others

@@ -233,15 +233,16 @@ class Formulary:
         priced = {p.drug_code for p in shipped.drug_prices() if p.valid_to is None and p.price_yen > 0}
         candidates: dict[tuple[str, str, str, str], list[shipped.Drug]] = defaultdict(list)
         for drug in shipped.drugs():
-            if drug.drug_code not in biologics and drug.drug_code in priced and drug.valid_to is None:
-                candidates[drug.yakko_class_3, drug.yakka_code_12[7], drug.unit_ja or "", drug.yakka_code_12[:9]].append(drug)
+            code_12, yakko = drug.yakka_code_12, drug.yakko_class_3
+            if code_12 and yakko and drug.drug_code not in biologics and drug.drug_code in priced and drug.valid_to is None:
+                candidates[yakko, code_12[7], drug.unit_ja or "", code_12[:9]].append(drug)
         found: dict[int, list[OrdinaryGroup]] = {}
         for i, indication in enumerate(INDICATIONS):
             with_generics, without = [], []
             for (yakko, form, unit, _), drugs in sorted(candidates.items()):
                 if yakko != indication.yakko_class_3 or form not in indication.forms or unit != indication.unit_ja:
                     continue
-                of_class = {c: [OrdinaryDrug(d.drug_code, unit) for d in drugs if classes.get(d.yakka_code_12) == c] for c in "123"}
+                of_class = {c: [OrdinaryDrug(d.drug_code, unit) for d in drugs if classes.get(d.yakka_code_12 or "") == c] for c in "123"}
                 if of_class["2"] and of_class["3"]:
                     with_generics.append(OrdinaryGroup(tuple(of_class["2"][:1]), tuple(of_class["3"][:3])))
                 elif of_class["1"]:
