@@ -16,15 +16,16 @@ PERSON = ("insurer_number", "person_id")
 
 
 def run(settings: Settings, scope: str) -> str:
-    """Write the links of a scope anew; refuses what is no scope. Rows of insurers that left it are removed."""
-    insurers = config.scope(settings, scope)
+    """Write the links of a scope anew; refuses what is no scope. Rows of insurers that left it are removed first."""
     here = {"scope_key": [scope]}
     known = delta.read(settings, tables.SCOPE_PERSON, here)
-    if left := sorted(set(known["insurer_number"]) - set(insurers)):
-        delta.replace(settings, tables.SCOPE_PERSON, [], {"insurer_number": left, **here})
-    found = links(
-        known.filter(pl.col("insurer_number").is_in(insurers)), delta.read(settings, tables.PERSON_LINK, {"insurer_number": insurers})
-    )
+    takes_part = [number for number, entry in config.insurers(settings).items() if entry.joint_use_scope == scope]
+    if left := sorted(set(known["insurer_number"]) - set(takes_part)):
+        delta.delete(settings, tables.SCOPE_PERSON, {"insurer_number": left, **here})
+        delta.delete(settings, tables.SCOPE_LINK, here)
+    insurers = config.scope(settings, scope)
+    links_of = delta.read(settings, tables.PERSON_LINK, {"insurer_number": insurers})
+    found = links(known.filter(pl.col("insurer_number").is_in(insurers)), links_of)
     people = found["scope_person_id"].n_unique()
     access.record(settings, "persons link", None, people, detail=f"scope {scope}")
     delta.replace(settings, tables.SCOPE_LINK, found.to_arrow(), here)

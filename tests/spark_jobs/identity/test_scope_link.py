@@ -75,10 +75,11 @@ def under(settings: Settings, basis: str, scope: str = "") -> Settings:
 @pytest.mark.parametrize("basis", ["entrustment", "own"])
 def test_without_joint_use_it_is_refused_though_rows_stand_there(small_lake: Settings, basis: str) -> None:
     move(small_lake)
+    assert len(linked(small_lake)) == 2
     with pytest.raises(LakeError, match="only inside a scope of joint use, never under entrustment") as error:
         scope_link.run(under(small_lake, basis), "demo")
     assert error.value.code == ExitCode.BAD_CONFIG
-    assert delta.read(small_lake, tables.SCOPE_LINK).is_empty()
+    assert delta.read(small_lake, tables.SCOPE_LINK).is_empty() and delta.read(small_lake, tables.SCOPE_PERSON).is_empty()
 
 
 def test_a_scope_under_entrustment_is_no_valid_file(small_lake: Settings) -> None:
