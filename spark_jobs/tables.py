@@ -284,7 +284,12 @@ claim_month | int | 請求年月 of the delivery, YYYYMM
 service_month | int | 診療年月, YYYYMM
 event | string | claim, or return (返戻: データ識別 8)
 is_reclaim | boolean | 再請求: it takes the place of an earlier receipt
-receipt_key | string | hash of what the provider sent: insurer, facility, kind, receipt type, service month, person, prescriber, admission date
+header_key | string | hash of what the provider sent but the person: insurer, facility, kind, receipt type, service month, prescriber, admission date
+receipt_key | string | hash of header_key and the person
+person_id1 | string | ID1 as sent; null without HO
+person_id2_kana | string | ID2 as sent
+person_id2_kanji | string | ID2 as sent
+key_version | int | version of the key that made the pseudonyms
 content | string | what each payer was billed, as sent; tells equal receipts apart
 search_no | string | 検索番号 of the receipt
 refers_search_no | string | 検索番号 that it returns or claims again

@@ -6,7 +6,7 @@ A comma or a line end is never the second byte of a character (those are 0x40 an
 import re
 from dataclasses import dataclass
 
-from spark_jobs.claim_format import layouts
+from spark_jobs.claim_format import data_id, layouts
 from spark_jobs.claim_format.japanese_calendar import western
 
 CHARSET = "cp932"
@@ -25,6 +25,7 @@ NAMED_PROVIDERS = "IR, YK, UK or HM"
 FEE_TABLES = {"1": "med", "3": "den", "4": "pha", "6": "nur"}  # 点数表
 DPC_RECORDS = re.compile(r"^(?:[^,]*,[^,]*,[^,]*,)?(?:BU|SB|KK|GA|HH|GT|CD),", re.MULTILINE)
 FIELD = r"[^,\r\n]*,"
+RETURN_MONTH = re.compile(r"^[^,]*,[^,]*,[^,]*,HR,(\d+),", re.MULTILINE)  # 処理年月 of a return, of a file that holds nothing else
 OF_DETAIL = "[23]"  # 総括区分 of RE: a detail of the DPC receipt above it (receipt-formats §2.3)
 PREFIX = re.compile(r"^\d{1,2},\d{1,5},\d{1,3},(?=[A-Z]{2},)")
 NAMES = (  # (pattern of a file name, form, kind): receipt-formats.md §1.1 and §4.1
@@ -53,15 +54,17 @@ def recognise(head: bytes) -> Kind:
     lines = head.replace(END_MARK, b"").decode(CHARSET, errors="replace").replace("\r\n", "\n").split("\n")
     first = next((line for line in lines if line.strip()), "")
     form = "insurer" if PREFIX.match(first) else "claim"
-    records = (PREFIX.sub("", line) for line in lines) if form == "insurer" else iter([first])
-    provider = next((line for line in records if line.partition(",")[0] in PROVIDERS), None)
+    named = [line for line in (lines if form == "insurer" else [first]) if PREFIX.sub("", line).partition(",")[0] in PROVIDERS]
+    # a returned receipt keeps the month in which it was first claimed
+    sent = next((line for line in named if form == "claim" or line.startswith(f"{data_id.SENT},")), None)
+    provider = sent or next(iter(named), None)
     if provider is None:
         raise NotAReceiptFileError(
             f"no provider record ({NAMED_PROVIDERS}) among its first lines"
             if form == "insurer"
             else f"a first line of {first.count(',') + 1} fields, not {NAMED_PROVIDERS}"
         )
-    fields = provider.split(",")
+    fields = PREFIX.sub("", provider).split(",") if form == "insurer" else provider.split(",")
     kind = PROVIDERS[fields[0]] or FEE_TABLES.get(fields[3] if len(fields) > 3 else "", "")
     if kind == "med" and DPC_RECORDS.search("\n".join(lines)):
         kind = "dpc"
@@ -70,6 +73,8 @@ def recognise(head: bytes) -> Kind:
         raise NotAReceiptFileError(f"{fields[0]} with an unknown 点数表")
     place = record.pos("claim_month") - 1
     month = western(fields[place]) if len(fields) > place else None
+    if sent is None and (returned := RETURN_MONTH.search("\n".join(lines))):
+        month = western(returned[1])
     if month is None or len(month) != 6 or not 1 <= int(month[4:]) <= 12 or (form == "claim" and BROKEN in provider):
         raise NotAReceiptFileError(f"{fields[0]} without a readable 請求年月 (field {place + 1})")
     return Kind(form, kind, int(month), _volume(record, fields) if form == "claim" else 0)

@@ -29,8 +29,8 @@ def advance(pseudonym: str, version: int, chain: Sequence[bytes]) -> str:
 def links(persons: pl.DataFrame, chains: Chains) -> pl.DataFrame:
     """One row per row of silver.person. An insurer without keys (seen in deliveries of others) keeps its pseudonyms as they are."""
     newest_version = {insurer: len(chain) for insurer, chain in chains.items()}
-    newest = persons.with_columns(_advanced(persons, name, chains).alias(name) for name in NAMES).with_columns(
-        number=_advanced(persons, "person_id1", chains),
+    newest = persons.with_columns(advanced(persons, name, chains).alias(name) for name in NAMES).with_columns(
+        number=advanced(persons, "person_id1", chains),
         link_version=pl.max_horizontal("key_version", pl.col("insurer_number").replace_strict(newest_version, default=0)),
     )
     joined = newest.select("insurer_number", "number").unique().join(_joined(_numbers(newest)), ["insurer_number", "number"], "left")
@@ -44,7 +44,8 @@ def links(persons: pl.DataFrame, chains: Chains) -> pl.DataFrame:
     )
 
 
-def _advanced(persons: pl.DataFrame, name: str, chains: Chains) -> pl.Series:
+def advanced(persons: pl.DataFrame, name: str, chains: Chains) -> pl.Series:
+    """A column of pseudonyms by the newest keys of their `insurer_number`."""
     columns = (persons["insurer_number"], persons["key_version"], persons[name])
     found = [text and advance(text, version, chains.get(insurer, ())) for insurer, version, text in zip(*columns, strict=True)]
     return pl.Series(name, found, pl.String)

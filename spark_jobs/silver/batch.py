@@ -13,16 +13,18 @@ from deltalake import DeltaTable
 from spark_jobs import convert, delta, tables
 from spark_jobs.convert import Converted
 from spark_jobs.delta import Part
-from spark_jobs.identity import person_link
+from spark_jobs.identity import keys, person_link
 from spark_jobs.landing import finding as landing_finding
 from spark_jobs.settings import Settings
-from spark_jobs.silver import claim_copy, facility, finding, person
+from spark_jobs.silver import claim, claim_copy, facility, finding, person
 from spark_jobs.silver.claim import STILL
 from spark_jobs.silver.claim_copy import COPY, KNOWN, NEVER
 from spark_jobs.tables import CLAIM, CLAIM_COPY, FACILITY, LINES_OF_CLAIM, PERSON, Table
 
 if TYPE_CHECKING:
     from spark_jobs.landing.delivery import DeliveredFile
+
+RECEIPT = ["file_sha256", "receipt_seq"]
 
 
 def run(settings: Settings, files: "Sequence[DeliveredFile]") -> None:
@@ -88,7 +90,9 @@ def _changes(settings: Settings, copies: pl.DataFrame, files: "Sequence[Delivere
     in_scope = pl.col("service_month").is_in(months.implode()) & (
         pl.col("insurer_number").is_in(insurers.implode()) | pl.col("insurer_number").is_null()
     )
-    others = claim_copy.related(held.filter(in_scope & ~is_of_files), seeds) if seeds.height else removed
+    scope = _by_newest_keys(settings, held.filter(in_scope & ~is_of_files))
+    others = claim_copy.related(scope, _by_newest_keys(settings, seeds.lazy()).collect()) if seeds.height else removed
+    removed = _by_newest_keys(settings, removed.lazy()).collect()
     now = claim_copy.resolve(pl.concat([others, copies]))
     if not others.height:
         return now, now.clear()
@@ -100,6 +104,22 @@ def _changes(settings: Settings, copies: pl.DataFrame, files: "Sequence[Delivere
     changed = now.filter(pl.col("event") == "claim").join(states, on=COPY)
     is_same = (pl.col("keys_before") == pl.concat_list("claim_key")) & (pl.col("ends_before") == pl.concat_list("known_to_claim_month"))
     return now, changed.filter(~is_same)
+
+
+def _by_newest_keys(settings: Settings, copies: pl.LazyFrame) -> pl.LazyFrame:
+    """Copies with the receipt key that the newest key of their insurer would make: a rotation tears no claim apart."""
+    versions = keys.versions(settings)
+    owner = pl.when(pl.col("insurer_number").is_in(list(versions))).then("insurer_number").otherwise("depositor_number")
+    newest = owner.replace_strict(versions, default=keys.FIRST_VERSION, return_dtype=pl.Int32)
+    if max(versions.values(), default=keys.FIRST_VERSION) == keys.FIRST_VERSION:
+        return copies
+    is_older = pl.col("key_version") < newest
+    older = copies.filter(is_older).collect()
+    named = older.with_columns(insurer_number=owner)
+    chains = {number: keys.chain(settings, number) for number in versions}
+    persons = [person_link.advanced(named, name, chains) for name in ("person_id1", "person_id2_kana", "person_id2_kanji")]
+    again = older.with_columns(receipt_key=claim.receipt_keys(older["header_key"], *persons))
+    return pl.concat([copies.filter(~is_older), again.lazy()])
 
 
 def _counting(settings: Settings, table: Table, parts: list[Part], now: pl.DataFrame) -> list[Part]:
@@ -121,10 +141,10 @@ def _counting(settings: Settings, table: Table, parts: list[Part], now: pl.DataF
 
 def _as_known(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Rows of one table as the resolution says: keys and months put right, what never counts left out."""
-    rows = rows.join(known, on=["file_sha256", "receipt_seq"], how="left", maintain_order="left")
+    names, columns = [name for name in KNOWN if name in rows.columns], rows.columns
+    rows = rows.join(known, on=RECEIPT, how="left", maintain_order="left")
     rows = rows.filter(pl.col("known_to_claim_month_now").fill_null(STILL) != NEVER)
-    names = [name for name in KNOWN if name in rows.columns]
-    return rows.with_columns(pl.coalesce(f"{name}_now", name).alias(name) for name in names)
+    return rows.with_columns(pl.coalesce(f"{name}_now", name).alias(name) for name in names).select(columns)
 
 
 def _apply(settings: Settings, changed: pl.DataFrame, now: pl.DataFrame) -> None:
@@ -140,27 +160,28 @@ def _apply(settings: Settings, changed: pl.DataFrame, now: pl.DataFrame) -> None
     if not others.height:
         return
     new = _read_again(settings, others.filter(counted), now)
-    where = {
-        "claim_month": set(others["claim_month"]),
-        "file_sha256": set(others["file_sha256"]),
-        "receipt_seq": set(others["receipt_seq"]),
-        "claim_key": {*others["claim_key"], *others["keys_before"].explode()},
-    }
     for table in (*LINES_OF_CLAIM, CLAIM):
-        rows = new.get(table, delta.shaped(table, pl.DataFrame()))
-        if rows.height or not delta.is_empty(settings, table, where):
-            delta.replace(settings, table, rows, where)
+        _replace_receipts(settings, table, others, new.get(table))
+
+
+def _replace_receipts(settings: Settings, table: Table, receipts: pl.DataFrame, rows: pl.DataFrame | None) -> None:
+    """Rows of exactly these receipts out, others in, in one commit."""
+    where = {name: set(receipts[name]) for name in ("claim_month", *RECEIPT)}  # names also other receipts of these files: they are kept
+    held = delta.scan(settings, table, where).collect()
+    if held.height or rows is not None:
+        kept = delta.shaped(table, held.join(receipts, on=RECEIPT, how="anti"))
+        delta.replace(settings, table, pl.concat([kept, *([delta.shaped(table, rows)] if rows is not None else [])]), where)
 
 
 def _set_last_month(settings: Settings, claims: pl.DataFrame) -> None:
     if not claims.height:
         return
-    source = claims.select("claim_key", "file_sha256", "known_to_claim_month")
+    source = claims.select(*RECEIPT, "known_to_claim_month")
     scope = delta.condition({"claim_month": set(claims["claim_month"]), "file_sha256": set(claims["file_sha256"])})
     scope = " and ".join(f"held.{part}" for part in scope.split(" and "))
     held = DeltaTable(settings.table_path(CLAIM.name))
     held.merge(
-        source.to_arrow(), f"held.claim_key = new.claim_key and held.file_sha256 = new.file_sha256 and {scope}", "new", "held"
+        source.to_arrow(), f"held.file_sha256 = new.file_sha256 and held.receipt_seq = new.receipt_seq and {scope}", "new", "held"
     ).when_matched_update({"known_to_claim_month": "new.known_to_claim_month"}).execute()
 
 

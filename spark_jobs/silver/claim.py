@@ -20,6 +20,11 @@ OF_CLAIM = [  # what the tables of lines repeat from the claim
     "rid", "claim_key", "insurer_number", "claim_month", "service_month", "claim_kind", "setting", "facility_code",
     "prescriber_facility_code", "person_id1", "sex", "age", "has_dialysis", "ward_class", "file_sha256", "receipt_seq",
 ]  # fmt: skip
+PERSON_AS_SENT = {
+    "person_id1": pl.col("insured_number_sent"),
+    "person_id2_kana": pl.col("patient_name_kana_sent"),
+    "person_id2_kanji": pl.col("patient_name_sent"),
+}
 PROVIDERS = ("UK", "IR", "YK", "HM")  # 歯科: IR repeats the code of UK without its name
 
 
@@ -48,11 +53,17 @@ def read(
         totals,
     ):
         claims = claims.join(frame, on="rid", how="left", maintain_order="left")
-    return claims.with_columns(**_columns(), content=pl.col("content").fill_null("")).with_columns(
-        is_public_payer_only=pl.col("insurer_number").is_null(),
-        age=age(pl.col("service_month"), pl.col("birth_month")),
-        receipt_key=_key(claims.select(**_key_parts())),
-    ).with_columns(claim_key=pl.col("receipt_key"))  # fmt: skip
+    parts = claims.select(**_header_parts())
+    claims = claims.with_columns(**_columns(), content=pl.col("content").fill_null(""), header_key=_key(parts)).with_columns(
+        is_public_payer_only=pl.col("insurer_number").is_null(), age=age(pl.col("service_month"), pl.col("birth_month"))
+    )
+    keys = receipt_keys(claims["header_key"], claims["insured_number_sent"], claims["patient_name_kana_sent"], claims["patient_name_sent"])
+    return claims.with_columns(receipt_key=keys, claim_key=keys)
+
+
+def receipt_keys(header_key: pl.Series, id1: pl.Series, id2_kana: pl.Series, id2_kanji: pl.Series) -> pl.Series:
+    """Which claim a receipt is: its header and the person, by number, else by name."""
+    return _key(pl.DataFrame({"header": header_key, "person": pl.select(pl.coalesce(id1, id2_kana, id2_kanji)).to_series()}))
 
 
 def _first(groups: dict[str, pl.DataFrame], record_id: str, kind: str, form: str) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -172,16 +183,14 @@ def _columns() -> dict[str, pl.Expr]:
     }
 
 
-def _key_parts() -> dict[str, pl.Expr]:
+def _header_parts() -> dict[str, pl.Expr]:
     prescriber = ("prescriber_prefecture_sent", "prescriber_fee_table_sent", "prescriber_institution_code_sent")
-    person = pl.coalesce("insured_number_sent", "patient_name_kana_sent", "patient_name_sent")
     return {
         "insurer": pl.col("insurer_number_sent"),
         "facility": pl.col("facility_code"),
         "kind": pl.col("claim_kind"),
         "receipt_type": pl.col("receipt_type_sent"),
         "service_month": to_month(pl.col("treatment_month_sent")).cast(pl.String),
-        "person": person,
         "prescriber": pl.concat_str(*prescriber),
         "admission": to_date(pl.col("admission_date_sent")).cast(pl.String),
     }

@@ -44,7 +44,7 @@ def read(groups: dict[str, pl.DataFrame], receipts: pl.DataFrame, kind: str, for
         CLAIM_PAYER: (payers.with_columns(law_number=_law_number()), _of_claims),
     }
     tables = {table: of_claims(frame, counted) for table, (frame, of_claims) in rows.items() if frame.height}
-    tables |= {CLAIM: claims.filter(pl.col("event") == "claim"), CLAIM_COPY: claims}
+    tables |= {CLAIM: claims.filter(pl.col("event") == "claim"), CLAIM_COPY: claims.with_columns(**claim.PERSON_AS_SENT)}
     found = [finding.missing_targets(missing, receipts), finding.points(claims)]
     return Silver(tables, person.views(claims), facility.names(claims.filter(pl.col("event") == "claim")), pl.concat(found))
 

@@ -11,8 +11,10 @@ from zlib import crc32
 import pytest
 from bronze_rows import DEPOSITOR, Receipts
 
-from spark_jobs import tables
+from spark_jobs import ingest, tables
 from spark_jobs.claim_format import layouts
+from spark_jobs.identity import keys
+from spark_jobs.landing import delivery
 from spark_jobs.silver import batch
 
 KIND = {"MN": "med", "JY": "med"}
@@ -540,3 +542,25 @@ def test_what_a_withdrawn_file_kept_from_counting_counts_again(held, write_silve
     assert sorted(row.claim_form for row in held("silver.claim")) == ["claim", "insurer"]
     batch.withdraw(settings, [by_insurer.file])
     assert {table.name: state(held)[table.name] for table in (tables.CLAIM, tables.CLAIM_DRUG, tables.CLAIM_COPY)} == alone
+
+
+def test_a_rotation_of_the_key_tears_no_claim_apart(held, empty_lake, tmp_path, monkeypatch):
+    """The claim form before the rotation, the insurer form after it: one claim, known by the newer key."""
+    lake = empty_lake()
+    lake = lake.model_copy(update={"secrets": tmp_path})
+    keys.create(lake, None)
+    number = "06139901"
+    texts = {
+        "RECEIPTC.UKE": claim_form([re(1), ho(1, 10), iy("21", "620098801", "1", 1, 10)]),
+        "11_RECODEINFO_MED.CSV": insurer_form([re(1), ho(1, 10), iy("21", "620098801", "1", 1, 10)]),
+    }
+    for name, text in texts.items():
+        if name.endswith("CSV"):
+            text += ",".join(["2", "6", "0", *med("RC", management_info="Ver00001")]) + "\n"
+            keys.add_version(lake, number)
+        (tmp_path / name).write_bytes(text.encode("cp932"))
+        delivery.deliver(lake, tmp_path / name, number)
+        ingest.run(lake)
+    (claim,) = held("silver.claim")
+    assert (claim.claim_form, claim.key_version) == ("insurer", 2)
+    assert [row.key_version for row in sorted(held("silver.claim_copy"), key=lambda row: row.key_version)] == [1, 2]
