@@ -109,10 +109,10 @@ def _vault(settings: Settings, people: pl.DataFrame, bundle: Bundle) -> list[Par
 
 
 def from_bronze(settings: Settings, files: "Sequence[DeliveredFile]", receipts: pl.DataFrame | None = None) -> Converted:
-    """Silver of files of one kind and form whose lines stand in bronze; of some `receipts` (file_sha256, depositor_number, receipt_seq) only,
-    if given."""
+    """Silver of files of one kind and form whose lines stand in bronze; if given, of these `receipts` only (file_sha256,
+    depositor_number, receipt_seq)."""
     kind, form = files[0].claim_kind, files[0].claim_form
-    where = {
+    where: delta.Where = {
         "insurer_number": {x.insurer_number for x in files},
         "claim_month": {x.claim_month for x in files},
         "file_sha256": {x.file_sha256 for x in files},

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
 from deltalake.schema import PrimitiveType
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from spark_jobs import tables
 from spark_jobs.settings import Settings
@@ -121,7 +121,7 @@ def add(settings: Settings, table: Table, parts: Sequence[Part]) -> None:
     if not parts:
         return
     now = int(time.time() * 1000)
-    actions = [AddAction(part.path, part.size, part.partition, now, True, part.stats) for part in parts]
+    actions: list[AddAction | RemoveAction] = [AddAction(part.path, part.size, part.partition, now, True, part.stats) for part in parts]
     held = DeltaTable(settings.table_path(table.name))
     held.create_write_transaction(actions, "append", schema(table), partition_by=list(table.partition_by))
 

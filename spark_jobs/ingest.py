@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from spark_jobs import convert, delta, session, tables
+from spark_jobs import convert, delta, progress, session, tables
 from spark_jobs.bronze import finding as bronze_finding
 from spark_jobs.bronze import piece
 from spark_jobs.convert import Converted
@@ -17,7 +17,6 @@ from spark_jobs.identity import keys
 from spark_jobs.landing import delivery, finding
 from spark_jobs.landing.delivery import DeliveredFile, Event
 from spark_jobs.landing.finding import PARTIAL, Finding
-from spark_jobs.progress import console
 from spark_jobs.settings import Settings
 from spark_jobs.silver import batch
 from spark_jobs.silver import finding as silver_finding
@@ -53,23 +52,21 @@ def run(settings: Settings, insurer_number: str | None = None, claim_month: int 
     summary = IngestSummary()
     take_out(settings)
     pending = delivery.pending(settings, insurer_number, claim_month)
-    total, done = sum(file.file_bytes for file in pending), 0
-    for files in _batches(pending):
-        if waiting := [file for file in files if file.state == "bronze"]:  # of a run that was killed
-            batch.run(settings, waiting)
-            delivery.record(settings, [Event(file, "silver") for file in waiting])
-            summary.files += len(waiting)
-        if received := [file for file in files if file.state == "received"]:
-            _take_in(settings, received, summary)
-        done += sum(file.file_bytes for file in files)
-        if done < total:
-            console.print(f"  {done / 2**20:,.0f} of {total / 2**20:,.0f} MB")
-        summary.findings += finding.count(settings, files)
+    with progress.files(sum(file.file_bytes for file in pending)) as advance:
+        for files in _batches(pending):
+            if waiting := [file for file in files if file.state == "bronze"]:  # of a run that was killed
+                batch.run(settings, waiting)
+                delivery.record(settings, [Event(file, "silver") for file in waiting])
+                summary.files += len(waiting)
+                advance(sum(file.file_bytes for file in waiting))
+            if received := [file for file in files if file.state == "received"]:
+                _take_in(settings, received, summary, advance)
+            summary.findings += finding.count(settings, files)
     return summary
 
 
 def take_out(settings: Settings) -> None:
-    """Rows of files that were withdrawn or superseded leave silver, then bronze and the vault; claims that they kept from counting count again."""
+    """Rows of files that were withdrawn or superseded leave silver, then bronze and the vault; what they beat counts again."""
     leaving = [file for file in delivery.files(settings) if file.state == delivery.LEAVING]
     if not leaving:
         return
@@ -83,14 +80,17 @@ def take_out(settings: Settings) -> None:
     delivery.record(settings, [Event(file, state, detail=reason) for file, (state, _, reason) in done])
 
 
-def _take_in(settings: Settings, files: list[DeliveredFile], summary: IngestSummary) -> None:
+def _take_in(settings: Settings, files: list[DeliveredFile], summary: IngestSummary, advance: progress.Advance = lambda *_: None) -> None:
     """Bronze and its events, then silver and its events, from one reading of the files."""
     for number in {file.insurer_number for file in files}:
         keys.key_file(settings, number)
     bundles, lost = piece.bundles(files)
     is_much = sum(file.file_bytes for file in files) >= settings.spark_from_mb * 2**20
     spark = session.start(settings) if bundles and (is_much or settings.spark_master) else None
-    converted = [done for _, done in convert.run(settings, bundles, spark)]
+    converted = []
+    for bundle, done in convert.run(settings, bundles, spark):
+        converted.append(done)
+        advance(sum(part.length for part in bundle.pieces), int(done.counts["receipts"].sum()))
     present = [file for file in files if file not in {error.file for error in lost}]
     counts = _counts(converted)
     for table in (tables.VAULT, tables.SCOPE_PERSON, tables.CLAIM_LINE, tables.QUARANTINE_LINE):

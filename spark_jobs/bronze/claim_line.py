@@ -184,8 +184,8 @@ def _clear(rows: pl.DataFrame, record_id: str, place: dict[str, int], values: di
 
 
 def _people(clear: dict[str, pl.DataFrame], persons: pl.DataFrame) -> pl.DataFrame:
-    """One row per line that names an insured person (HO; RE alone where no insurer pays): rid, file_no, what names him in the clear, and his
-    pseudonyms."""
+    """One row per line that names an insured person (HO; RE alone where no insurer pays): rid, file_no, what names him in the clear,
+    and his pseudonyms."""
     people = pl.DataFrame(schema={name: pl.UInt32 if name in ("rid", "file_no") else pl.String for name in PEOPLE})
     if "RE" in clear:
         header = clear["RE"].unique("rid", keep="first", maintain_order=True)

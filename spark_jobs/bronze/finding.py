@@ -1,4 +1,4 @@
-"""What bronze finds on delivered files, as partial counts per bundle (`landing.finding.PARTIAL`); `landing.finding.added_up` makes findings.
+"""What bronze finds on delivered files, as partial counts per bundle (`landing.finding.PARTIAL`), which `added_up` there makes findings of.
 
 Quarantined lines by rule; payers with a wrong check digit; claims of another insurer; totals of GO that its receipts do not add up to.
 """
@@ -43,7 +43,8 @@ def payers(groups: dict[str, pl.DataFrame], files: pl.DataFrame, kind: str, form
             lines.with_columns(number=insurer_number(pl.col("number").fill_null("")))
             .sort("line_no")
             .group_by(*FILE, "number", maintain_order=True)
-            .agg(count=pl.len(), receipts=pl.col("rid").n_unique(), line_no=pl.col("line_no").first(), receipt_seq=pl.col("receipt_seq").first())
+            .agg(count=pl.len(), receipts=pl.col("rid").n_unique(), line_no=pl.col("line_no").first(),
+                 receipt_seq=pl.col("receipt_seq").first())
         )  # fmt: skip
         wrong = [number for number in numbers["number"].unique() if not _is_valid(number)]
         told = numbers.with_columns(what="number")
@@ -54,7 +55,8 @@ def payers(groups: dict[str, pl.DataFrame], files: pl.DataFrame, kind: str, form
 
 
 def totals(groups: dict[str, pl.DataFrame], files: pl.DataFrame, kind: str) -> pl.DataFrame:
-    """Claim form: what GO says of a file (rule go_said) and what its receipts add up to (go_sum), receipts in `count`, points in `receipts`.
+    """Claim form: what GO says of a file (rule go_said) and what its receipts add up to (go_sum); receipts in `count`, points in
+    `receipts`.
 
     §2.2: 総件数 counts each payer, 総合計点数 adds HO, or the first KO where there is no HO; of a DPC receipt the first header only.
     A file that is one of several volumes is left alone, as is a GO of zeros (claims were moved after the eligibility check).
@@ -65,7 +67,8 @@ def totals(groups: dict[str, pl.DataFrame], files: pl.DataFrame, kind: str) -> p
     own = [
         cells(groups[record_id], kind, "claim", record_id, ("total_points",))
         .filter(pl.col("receipt_seq") > 0)
-        .select("rid", "file_no", "line_no", points=pl.col("total_points").cast(pl.Int64, strict=False), is_insurer=pl.lit(record_id == "HO"))
+        .select("rid", "file_no", "line_no", points=pl.col("total_points").cast(pl.Int64, strict=False),
+                is_insurer=pl.lit(record_id == "HO"))
         for record_id in PAYERS
         if record_id in groups
     ]  # fmt: skip
@@ -75,7 +78,8 @@ def totals(groups: dict[str, pl.DataFrame], files: pl.DataFrame, kind: str) -> p
             second = groups["RE"].group_by("rid").agg(second=pl.col("line_no").sort().slice(1, 1).first().fill_null(2**32 - 1))
             payers_ = payers_.join(second, on="rid").filter(pl.col("line_no") < pl.col("second"))
         per_receipt = payers_.sort("line_no").group_by("rid", "file_no", maintain_order=True).agg(
-            payers=pl.len(), of_insurer=pl.col("points").filter("is_insurer").max(), of_public=pl.col("points").filter(~pl.col("is_insurer")).first()
+            payers=pl.len(), of_insurer=pl.col("points").filter("is_insurer").max(),
+            of_public=pl.col("points").filter(~pl.col("is_insurer")).first()
         )  # fmt: skip
         sums = per_receipt.group_by("file_no").agg(
             count=pl.col("payers").sum(), receipts=pl.coalesce(pl.col("of_insurer"), pl.col("of_public")).sum()

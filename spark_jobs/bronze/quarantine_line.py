@@ -7,7 +7,7 @@ from spark_jobs.bronze.piece import Bundle, text_of
 
 
 def table(lines: pl.DataFrame, bundle: Bundle, recipients: dict[str, str]) -> pl.DataFrame:
-    """Rows of bronze.quarantine_line: the lines that a rule keeps out. Their bytes are sealed; null where the depositor has no public key."""
+    """Rows of bronze.quarantine_line: the lines that a rule keeps out, sealed; null where the depositor has no public key."""
     out = lines.filter(pl.col("rule").is_not_null()).select("file_no", "line_no", "receipt_seq", "rule", "detail")
     rows = []
     for (number,), of_piece in out.partition_by("file_no", as_dict=True, maintain_order=True).items():

@@ -79,7 +79,7 @@ def added_up(partial: pl.DataFrame) -> list[Finding]:
     for (number, sha256, rule), rows in by_rule.items():
         first = rows.row(0, named=True)
         place = {"line_no": first["line_no"], "receipt_seq": first["receipt_seq"] or None}
-        count, receipts = rows["count"].sum(), rows["receipts"].sum()
+        count, receipts = int(rows["count"].sum()), int(rows["receipts"].sum())
         if rule == "go_said":
             sums = by_rule.get((number, sha256, "go_sum"))
             added = (sums["count"].sum(), sums["receipts"].sum()) if sums is not None else (0, 0)

@@ -1,7 +1,7 @@
 """Silver of a batch of files: parts of all tables committed, `silver.claim` last; what the batch changes among earlier claims changed too.
 
-Every table is replaced for exactly these files, so that a run that was killed is repeated with the same result. Which copies of a claim count
-is worked out anew for the claims that the batch touches (`claim_copy.resolve`), before and after; the difference is applied.
+Every table is replaced for exactly these files, so that a run that was killed is repeated with the same result. Which copies of a claim
+count is worked out anew for the claims that the batch touches (`claim_copy.resolve`), before and after; the difference is applied.
 """
 
 from collections.abc import Sequence
@@ -67,9 +67,10 @@ def _concat(found: list[pl.DataFrame], table: Table) -> pl.DataFrame:
 
 def _of(files: "Sequence[DeliveredFile]", table: Table) -> delta.Where:
     """Exactly these files; the month first, so that other data files are not opened."""
-    return {"claim_month": {x.claim_month for x in files}, "file_sha256": {x.file_sha256 for x in files}} | (
-        {"depositor_number": {x.insurer_number for x in files}} if "depositor_number" in table.column_names else {}
-    )
+    where: dict[str, set] = {"claim_month": {x.claim_month for x in files}, "file_sha256": {x.file_sha256 for x in files}}
+    if "depositor_number" in table.column_names:
+        where["depositor_number"] = {x.insurer_number for x in files}
+    return where
 
 
 def _replace(settings: Settings, table: Table, parts: list[Part], files: "Sequence[DeliveredFile]") -> None:

@@ -6,6 +6,7 @@ What says which claim a receipt is comes from what the provider sent, so that th
 import hashlib
 
 import polars as pl
+from polars import selectors
 
 from spark_jobs.claim_format.codes import BENEFICIARY_CLASS
 from spark_jobs.claim_format.data_id import BEFORE_RECLAIM, RETURNED
@@ -42,7 +43,7 @@ def read(
     payed = pl.format("{}:{}:{}", *(pl.col(c).fill_null(0) for c in ("payer_order", "treatment_days", "points_billed")))
     for frame in (
         *_first(groups, "RE", kind, form),
-        *(payer.drop(pl.col("^(treatment_days|total_points).*$")) for payer in _first(groups, "HO", kind, form)),
+        *(payer.drop(selectors.starts_with("treatment_days", "total_points")) for payer in _first(groups, "HO", kind, form)),
         payers.unique("rid", keep="first", maintain_order=True).select("rid", "treatment_days", "points_billed", "points_decided"),
         payers.group_by("rid", maintain_order=True).agg(content=payed.str.join("|")),
         _copay_info(groups, kind, form),
@@ -86,15 +87,15 @@ def _first(groups: dict[str, pl.DataFrame], record_id: str, kind: str, form: str
 
 
 _LINE = (
-    "file_no", "rid", "line_no", "receipt_seq", "record_type", "position", "slot", "is_sent", "is_decided", "is_corrected", "rule", "detail",
-    "is_ended",
+    "file_no", "rid", "line_no", "receipt_seq", "record_type", "position", "slot", "is_sent", "is_decided", "is_corrected", "rule",
+    "detail", "is_ended",
 )  # fmt: skip
 
 
 _NO_LINES = pl.DataFrame(
     schema={
-        "rid": pl.UInt32, "file_no": pl.UInt32, "line_no": pl.UInt32, "position": pl.UInt32, "is_sent": pl.Boolean, "is_decided": pl.Boolean,
-        "is_corrected": pl.Boolean, "line": pl.String,
+        "rid": pl.UInt32, "file_no": pl.UInt32, "line_no": pl.UInt32, "position": pl.UInt32, "is_sent": pl.Boolean,
+        "is_decided": pl.Boolean, "is_corrected": pl.Boolean, "line": pl.String,
     }
 )  # fmt: skip
 

@@ -2,12 +2,12 @@
 
 What counts is a pure function of the copies (`resolve`): any order of arrival, any splitting of files, gives the same claims.
 
-- **Which claim.** Equal `receipt_key` (insurer, facility, kind, receipt type, service month, person, prescriber, admission date) of one claim
-  month and form are one receipt if their 検索番号 is the same, else receipts of their own, numbered by what they bill.
+- **Which claim.** Equal `receipt_key` (insurer, facility, kind, receipt type, service month, person, prescriber, admission date) of one
+  claim month and form are one receipt if their 検索番号 is the same, else receipts of their own, numbered by what they bill.
 - **Delivered more than once** in one claim month: the insurer form counts before the claim form, then the smaller file hash.
 - **Returned.** From the month of its return on a claim does not count.
-- **Claimed again.** A receipt that bears the 検索番号 of an earlier one (RE), or lines of the state before a re-claim (データ識別 11-14), takes
-  its place from its own claim month on; also under another receipt key, since what was wrong may have been the number.
+- **Claimed again.** A receipt that bears the 検索番号 of an earlier one (RE), or lines of the state before a re-claim (データ識別 11-14),
+  takes its place from its own claim month on; also under another receipt key, since what was wrong may have been the number.
 - **A later receipt that says nothing of the kind** while the earlier one counts is a copy of it: the first known counts.
 
 How the review bodies mark returns in what they deliver to insurers is [unconfirmed] (receipt-formats §4.2, §10).
@@ -22,7 +22,7 @@ from spark_jobs.silver.claim import STILL
 NEVER = 0  # known_to_claim_month of a copy that does not count
 COPY = ["file_sha256", "depositor_number", "receipt_seq"]
 OF_RECEIPT = ["receipt_key", "claim_month", "claim_form"]
-PRECEDENCE = [pl.col("claim_form") != "insurer", "file_sha256", "depositor_number", "receipt_seq"]
+PRECEDENCE = [pl.col("claim_form") != "insurer", *map(pl.col, COPY)]
 KNOWN = ["claim_key", "known_from_claim_month", "known_to_claim_month"]
 
 
@@ -86,7 +86,7 @@ def _timeline(counting: pl.DataFrame) -> pl.DataFrame:
     others = counting.filter(~is_plain).sort("claim_key", "claim_month")
     for _, claim in others.group_by("claim_key", maintain_order=True):
         rows += _states(claim.iter_rows(named=True))
-    schema = {**{name: counting.schema[name] for name in COPY}, "known_to_claim_month": pl.Int32}
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {name: counting.schema[name] for name in COPY} | {"known_to_claim_month": pl.Int32}
     return pl.concat([plain, pl.DataFrame(rows, schema=schema, orient="row")])
 
 

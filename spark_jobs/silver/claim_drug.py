@@ -1,7 +1,7 @@
 """silver.claim_drug: one row per drug line of a claim, corrections applied (receipt-formats §6).
 
-医科 and 歯科: 使用量 × 回数 of IY. 調剤: 使用量 × Σ 調剤数量 of the dispensings of its 処方 (SH). DPC: 使用量 × 回数 of CD, which holds once
-more what is paid apart (IY); only a 医科 inpatient detail has no CD. A line without 使用量 stays, its quantity null.
+医科 and 歯科: 使用量 × 回数 of IY. 調剤: 使用量 × Σ 調剤数量 of the dispensings of its 処方 (SH). DPC: 使用量 × 回数 of CD, which holds
+once more what is paid apart (IY); only a 医科 inpatient detail has no CD. A line without 使用量 stays, its quantity null.
 """
 
 import polars as pl
@@ -77,7 +77,8 @@ def _of_dpc(groups: dict[str, pl.DataFrame], lines: pl.DataFrame, blocks: pl.Dat
             coded.select(
                 "rid", "line_no", "treatment_class", drug_code="receipt_code", burden_class=pl.lit(None, pl.String),
                 unit_points=pl.lit(None, pl.Int64), quantity_claim_unit=amount("quantity", number("times")), days=pl.lit(None, pl.Int64),
-                first_use_date=to_date(pl.col("performed_date")), is_coded=pl.lit(True), is_paid_apart=pl.col("is_paid_apart").fill_null(False),
+                first_use_date=to_date(pl.col("performed_date")), is_coded=pl.lit(True),
+                is_paid_apart=pl.col("is_paid_apart").fill_null(False),
             )
         )  # fmt: skip
     return pl.concat(frames, how="diagonal") if frames else pl.DataFrame()

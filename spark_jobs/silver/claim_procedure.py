@@ -1,5 +1,5 @@
-"""silver.claim_procedure: one row per procedure of a claim, corrections applied: SI, 歯科 SS, of DPC also what the bundle pays (CD), of 調剤
-the fees of CZ and KI (a line of theirs holds several: `place_in_line`)."""
+"""silver.claim_procedure: one row per procedure of a claim, corrections applied: SI, 歯科 SS, of DPC also what the bundle pays (CD), of
+調剤 the fees of CZ and KI (a line of theirs holds several: `place_in_line`)."""
 
 import polars as pl
 
@@ -19,8 +19,9 @@ def read(
     if items.height:
         lines = items.filter(pl.col("record_type").is_in(["SI", "SS"]) & pl.col("is_decided"))
         frames.append(lines.select(
-            "rid", "line_no", "procedure_code", "treatment_class", "burden_class", place_in_line=pl.lit(1), quantity=number("quantity_data"),
-            points=number("points"), times=number("times"), days=first_day(pl.col("days")), first_date=pl.lit(None, pl.Date),
+            "rid", "line_no", "procedure_code", "treatment_class", "burden_class", place_in_line=pl.lit(1),
+            quantity=number("quantity_data"), points=number("points"), times=number("times"), days=first_day(pl.col("days")),
+            first_date=pl.lit(None, pl.Date),
             is_bundled=pl.lit(False),
         ))  # fmt: skip
         if kind == "dpc" and "CD" in groups:

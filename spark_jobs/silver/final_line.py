@@ -64,8 +64,8 @@ class _Receipt:
 def correct(lines: pl.DataFrame, jy: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(decided order of the lines, JY lines that point to nothing) of receipts that have JY lines, a few of a hundred.
 
-    `lines`: rid, line_no, data_id, place, record_type, sent (データ識別 of the lines as sent); `jy`: rid, line_no and its fields, both in the
-    order of the file.
+    `lines`: rid, line_no, data_id, place, record_type, sent (データ識別 of the lines as sent); `jy`: rid, line_no and its fields, both in
+    the order of the file.
     """
     receipts: dict[int, _Receipt] = {}
     for rid, line_no, data_id, place, record_type, sent in lines.iter_rows():

@@ -63,7 +63,8 @@ def _blocks(lines: dict[str, pl.DataFrame], form: str) -> tuple[pl.DataFrame, pl
     """Blocks of DPC receipts, each from its RE on: (rid, position, block_no, summary_class); (rid, end_of_block of the first)."""
     headers = cells(lines["RE"].filter(pl.col("is_decided")), "dpc", form, "RE").sort("rid", "position")
     blocks = headers.select(
-        "rid", "position", "summary_class", block_no=pl.int_range(1, pl.len() + 1).over("rid"), following=pl.col("position").shift(-1).over("rid")
+        "rid", "position", "summary_class", block_no=pl.int_range(1, pl.len() + 1).over("rid"),
+        following=pl.col("position").shift(-1).over("rid")
     )  # fmt: skip
     end = pl.col("following").fill_null(2**32 - 1).alias("end_of_block")
     return blocks.drop("following"), blocks.filter(pl.col("block_no") == 1).select("rid", end)

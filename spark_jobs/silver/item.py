@@ -1,4 +1,4 @@
-"""Lines that carry points, in order: 診療識別 carried forward, 剤 and 調剤 groups marked, what each line adds to the total (§7: 1, 4, 8, 9)."""
+"""Lines that carry points, in order: 診療識別 carried forward, 剤 and 調剤 groups marked, what each adds to the total (§7: 1, 4, 8, 9)."""
 
 import polars as pl
 

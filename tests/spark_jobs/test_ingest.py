@@ -83,3 +83,19 @@ def test_only_new_files_are_read_and_a_killed_run_is_repeated(lake, held, tmp_pa
     delivery.deliver(settings, lost, INSURER)  # put back and delivered again
     assert ingest.run(settings).files == 1
     assert not held("landing.delivery_finding", "rule = 'file_missing'")
+
+
+def test_spark_reads_the_same_as_this_process(lake, held, spark, tmp_path: Path) -> None:
+    keys.create(lake, INSURER)
+    for month in (202406, 202407, 202408):
+        _write(tmp_path, month)
+    found = []
+    for from_mb in (1000, 0):
+        with_spark = lake.model_copy(update={"spark_from_mb": from_mb})
+        for file in delivery.files(lake):
+            delivery.withdraw(lake, INSURER, file.file_sha256, "read again")
+        ingest.take_out(lake)
+        delivery.deliver(lake, tmp_path, INSURER)
+        assert ingest.run(with_spark).files == 3
+        found.append(_contents(held))
+    assert found[0] == found[1]
