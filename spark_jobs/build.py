@@ -21,6 +21,7 @@ SOURCES = (
     tables.DELIVERY_FINDING,
     tables.CLAIM,
     tables.CLAIM_DRUG,
+    tables.PERSON_LINK,
     tables.DRUG,
     tables.DRUG_PRICE,
     tables.BIOSIMILAR_INGREDIENT,

@@ -12,7 +12,7 @@ counted as (
         service_month as period,
         sum(quantity_share_unit) as units,
         coalesce(sum(value_yen), 0) as value_yen,
-        count(distinct insurer_number, person_id1) as patients,
+        count(distinct insurer_number, person_id) as patients,
         coalesce(sum(saving_yen), 0) as saving_yen
     from line
     group by service_month

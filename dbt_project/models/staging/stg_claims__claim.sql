@@ -1,20 +1,22 @@
 select
-    claim_key,
-    insurer_number,
-    depositor_number,
-    file_sha256,
-    claim_month,
-    service_month,
-    claim_kind,
+    claim.claim_key,
+    claim.insurer_number,
+    claim.depositor_number,
+    claim.file_sha256,
+    claim.claim_month,
+    claim.service_month,
+    claim.claim_kind,
     case
-        when setting = 'inpatient' then 'inpatient'
-        when claim_kind = 'pha' then 'outpatient_pharmacy'
+        when claim.setting = 'inpatient' then 'inpatient'
+        when claim.claim_kind = 'pha' then 'outpatient_pharmacy'
         else 'outpatient_in_hospital'
     end as setting,
-    facility_code,
-    case when claim_kind = 'pha' then prescriber_facility_code else facility_code end as prescriber_facility_code,
-    person_id1
-from {{ source('silver', 'claim') }}
+    claim.facility_code,
+    case when claim.claim_kind = 'pha' then claim.prescriber_facility_code else claim.facility_code end as prescriber_facility_code,
+    coalesce(link.person_id, claim.person_id1) as person_id -- one person over a changed number or key
+from {{ source('silver', 'claim') }} as claim
+left join {{ source('silver', 'person_link') }} as link
+    on claim.insurer_number = link.insurer_number and claim.person_id1 = link.person_id1
 where
-    known_to_claim_month = 999912
-    and insurer_number is not null
+    claim.known_to_claim_month = 999912
+    and claim.insurer_number is not null

@@ -1,7 +1,7 @@
 with person_month as (
     select
         use.insurer_number,
-        use.person_id1,
+        use.person_id,
         place.geography,
         place.prefecture_code,
         use.ingredient_key,
@@ -16,10 +16,10 @@ with person_month as (
     where
         use.share_side is not null
         and use.quantity_claim_unit is not null
-        and use.person_id1 is not null
+        and use.person_id is not null
     group by
         use.insurer_number,
-        use.person_id1,
+        use.person_id,
         place.geography,
         place.prefecture_code,
         use.ingredient_key,
@@ -30,11 +30,11 @@ with person_month as (
 person_at_level as (
     select
         cell.insurer_number,
-        cell.person_id1,
+        cell.person_id,
         {{ level_keys() }},
         max(cell.has_bs) as has_bs
     from {{ at_every_level('person_month') }}
-    group by cell.insurer_number, cell.person_id1, {{ level_keys() }}
+    group by cell.insurer_number, cell.person_id, {{ level_keys() }}
 )
 
 select
