@@ -101,7 +101,8 @@ def _vault(settings: Settings, people: pl.DataFrame, bundle: Bundle) -> list[Par
     parts = []
     for (number,), of_piece in named.partition_by("file_no", as_dict=True, maintain_order=True).items():
         file = bundle.pieces[number].file
-        distinct = of_piece.drop("rid", "file_no", "person_id2_kanji", "person_id2_kana").unique(maintain_order=True)
+        distinct = of_piece.unique(["person_id1", "branch_no", "patient_name", "patient_name_kana"], keep="first")
+        distinct = distinct.drop("rid", "file_no", "person_id2_kanji", "person_id2_kana")
         distinct, before = distinct.with_columns(claim_month=file.claim_month), bundle.pieces[number].lines_before
         for table, rows in identity_people.rows(settings, distinct, file.file_sha256, before).items():
             parts += delta.write_parts(settings, table, rows)

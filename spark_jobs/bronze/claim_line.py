@@ -3,6 +3,7 @@
 A file's lines stand in bronze.claim_line or in bronze.quarantine_line, each exactly once.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -117,9 +118,10 @@ def _substituted(
     record, prefix = layouts.record(kind, record_id, form), prefix_fields(form)
     if all(mark in EMPTIED for mark in marks.values()):
         # most lines hold nothing to be emptied: only the others are taken apart
-        patterns = (f"^(?:[^,]*,){{{prefix + pos - 1}}}[^,]" for pos in marks)
-        holds = pl.any_horizontal(*(pl.col("line").str.contains(pattern) for pattern in patterns))
-        flags = lines.select(holds=holds)["holds"]
+        before = [0, *sorted(marks)]
+        gaps = (place - last - 1 + (prefix if last == 0 else 0) for last, place in itertools.pairwise(before))
+        nothing = "^" + "".join(f"(?:[^,]*,){{{gap}}}(?:,|$)" for gap in gaps)
+        flags = lines.select(holds=~pl.col("line").str.contains(nothing))["holds"]
         if not flags.any():
             return lines
         rest, lines = lines.filter(~flags), lines.filter(flags)

@@ -12,9 +12,8 @@ from spark_jobs.claim_format.cell import cells
 from spark_jobs.claim_format.encoding import BROKEN, CHARSET, OF_DETAIL, PROVIDERS
 from spark_jobs.claim_format.japanese_calendar import western_expr
 
-BLANKS = " \t\r\u3000"
+BLANK = "^[ \t\r\u3000]*$"
 UNREADABLE = BROKEN + "\x80\xa0\uf8f1\uf8f2\uf8f3"  # how Python reads bytes that are no characters (80, A0, FD-FF as the last ones)
-PREFIX = r"^\d{1,2},\d{1,5},\d{1,3},"  # データ識別, 行番号, 枝番号
 OUTSIDE = (*PROVIDERS, "GO")  # of the claim form
 MODES = {"N": "-?[0-9.]", "A": r"[ -+\x2d-~]"}  # 数字, 英数 (a comma is no character of a field)
 
@@ -94,11 +93,12 @@ def _checked(lines: pl.DataFrame, bundle: Bundle) -> pl.DataFrame:
     expected = pl.col("record_type").replace_strict({name: r.length for name, r in records.items()}, default=None, return_dtype=pl.Int32)
     fields = pl.col("line").str.count_matches(",", literal=True).cast(pl.Int32) + 1 - prefix
     lines = lines.with_columns(
-        is_blank=pl.col("line").str.strip_chars(BLANKS) == "",
+        is_blank=pl.col("line").str.contains(BLANK),
         fields=fields,
         expected=expected,
-        has_prefix=pl.col("line").str.contains(PREFIX) if prefix else pl.lit(True),
-    )
+        data_id=pl.col("data_id").cast(pl.Int8, strict=False) if prefix else pl.lit(data_id.SENT, pl.Int8),
+        place=pl.col("row_no").cast(pl.Int64, strict=False) * 1000 + pl.col("branch_no").cast(pl.Int16, strict=False),
+    ).with_columns(has_prefix=pl.all_horizontal(pl.col("data_id", "place").is_not_null()) if prefix else pl.lit(True))
     is_short = pl.col("fields") < pl.col("expected")
     is_open = pl.col("record_type").is_in([name for name, record in records.items() if record.is_open])
     is_counted = (
@@ -134,8 +134,6 @@ def _checked(lines: pl.DataFrame, bundle: Bundle) -> pl.DataFrame:
     )
     checked = lines.with_columns(own_rule=own_rule).with_columns(
         detail=detail,
-        data_id=pl.col("data_id").cast(pl.Int8, strict=False) if prefix else pl.lit(data_id.SENT, pl.Int8),
-        place=pl.col("row_no").cast(pl.Int64, strict=False) * 1000 + pl.col("branch_no").cast(pl.Int64, strict=False),
     )
     return checked.drop("fields", "expected", "has_prefix", "is_broken", "row_no", "branch_no")
 

@@ -28,6 +28,21 @@ KNOWN = ["claim_key", "known_from_claim_month", "known_to_claim_month"]
 
 def resolve(copies: pl.DataFrame) -> pl.DataFrame:
     """The copies with `claim_key` and the claim months from and to which each is the known state; NEVER where it does not count."""
+    named = copies.get_column("refers_search_no").drop_nulls().unique()
+    is_plain = (
+        pl.col("receipt_key").is_unique()
+        & (pl.col("event") == "claim")
+        & pl.col("refers_search_no").is_null()
+        & ~pl.col("search_no").is_in(named.implode()).fill_null(False)
+    )
+    # most are delivered once, neither returned nor claimed again
+    split = copies.with_columns(is_plain=is_plain)
+    plain = split.filter("is_plain").with_columns(claim_key=pl.col("receipt_key"), known_to_claim_month=pl.lit(STILL, pl.Int32))
+    others = _resolved(split.filter(~pl.col("is_plain")))
+    return pl.concat([plain, others.select(plain.columns)]).drop("is_plain").with_columns(known_from_claim_month=pl.col("claim_month"))
+
+
+def _resolved(copies: pl.DataFrame) -> pl.DataFrame:
     claims = _numbered(copies.filter(pl.col("event") == "claim"))
     counting = claims.sort("claim_key", "claim_month", *PRECEDENCE).unique(["claim_key", "claim_month"], keep="first", maintain_order=True)
     counting = counting.join(_closings(copies), left_on="search_no", right_on="refers_search_no", how="left", maintain_order="left")
@@ -39,11 +54,7 @@ def resolve(copies: pl.DataFrame) -> pl.DataFrame:
     return (
         copies.join(claims.select(*COPY, "claim_key"), on=COPY, how="left", maintain_order="left")
         .join(states, on=COPY, how="left", maintain_order="left")
-        .with_columns(
-            claim_key=pl.coalesce("claim_key", "receipt_key"),
-            known_from_claim_month=pl.col("claim_month"),
-            known_to_claim_month=pl.col("known_to_claim_month").fill_null(NEVER),
-        )
+        .with_columns(pl.coalesce("claim_key", "receipt_key").alias("claim_key"), pl.col("known_to_claim_month").fill_null(NEVER))
     )
 
 
@@ -78,16 +89,12 @@ def _returns_by_key(copies: pl.DataFrame) -> pl.DataFrame:
 
 
 def _timeline(counting: pl.DataFrame) -> pl.DataFrame:
-    """Per copy that is known at some time: `known_to_claim_month`. Claims delivered in one month only, neither returned nor claimed again,
-    are most; the others are gone through one by one."""
-    is_plain = (pl.len().over("claim_key") == 1) & (pl.col("closings").list.len() == 0)
-    plain = counting.filter(is_plain).select(*COPY, known_to_claim_month=pl.lit(STILL))
+    """Per copy that is known at some time: `known_to_claim_month`."""
     rows = []
-    others = counting.filter(~is_plain).sort("claim_key", "claim_month")
-    for _, claim in others.group_by("claim_key", maintain_order=True):
+    for _, claim in counting.sort("claim_key", "claim_month").group_by("claim_key", maintain_order=True):
         rows += _states(claim.iter_rows(named=True))
     schema: dict[str, pl.DataType | type[pl.DataType]] = {name: counting.schema[name] for name in COPY} | {"known_to_claim_month": pl.Int32}
-    return pl.concat([plain, pl.DataFrame(rows, schema=schema, orient="row")])
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _states(copies: Iterable[dict]) -> list[tuple]:
