@@ -161,7 +161,7 @@ def append(settings: Settings, table: Table, rows: pl.DataFrame | Sequence[Mappi
 def replace(
     settings: Settings,
     table: Table,
-    rows: pa.Table | pl.DataFrame | Sequence[Mapping[str, Any]],
+    rows: pa.Table | pa.RecordBatchReader | pl.DataFrame | Sequence[Mapping[str, Any]],
     where: Where | None = None,
     mark: str | None = None,
 ) -> None:
@@ -194,8 +194,12 @@ def last_mark(settings: Settings, table: Table) -> str | None:
     return DeltaTable(settings.table_path(table.name)).history(1)[0].get(MARK)
 
 
-def _arrow(table: Table, rows: pa.Table | pl.DataFrame | Sequence[Mapping[str, Any]]) -> pa.Table:
+def _arrow(
+    table: Table, rows: pa.Table | pa.RecordBatchReader | pl.DataFrame | Sequence[Mapping[str, Any]]
+) -> pa.Table | pa.RecordBatchReader:  # fmt: skip
     wanted = arrow_schema(table)
+    if isinstance(rows, pa.RecordBatchReader):
+        return rows  # too many for memory: of this schema already
     if isinstance(rows, pl.DataFrame):
         rows = shaped(table, rows).to_arrow()
     return rows.cast(wanted) if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=wanted)

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from spark_jobs import input_file, tables
+from spark_jobs.errors import LakeError
 from spark_jobs.masters import edition, shipped
 
 SOURCE = "医薬品マスター"
@@ -45,7 +46,7 @@ def read(path: Path, given: date | None = None) -> pl.DataFrame:
     if found and input_file.plain(input_file.cell(found[0][1], 0)) == "変更区分":
         found = found[1:]
     if not found:
-        raise input_file.LakeError(str(path), "no rows", "the rows of a 医薬品マスター", input_file.FORMAT_ACTION)
+        raise LakeError(str(path), "no rows", "the rows of a 医薬品マスター", input_file.FORMAT_ACTION)
     edition_date = edition.date_of(path, given)
     faults, rows = input_file.Faults(path), []
     seen: dict[str, int] = {}

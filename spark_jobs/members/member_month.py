@@ -6,11 +6,12 @@ of receipts. Twins of one sex have one ID1, on receipts too: they are one row.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from spark_jobs import config, delta, tables
 from spark_jobs.errors import ExitCode, LakeError
@@ -53,14 +54,27 @@ def run(settings: Settings, path: Path, insurer_number: str, first_month: int, l
         return f"{insurer_number}: already there, skipped"
     _check(periods)
     known = _without_erased(settings, periods, insurer_number)
-    rows = of_months(known, months).with_columns(
-        pl.lit(version).alias("key_version"), pl.lit(source).alias("source"), pl.lit(source_date).alias("source_date")
+    known = known.with_columns(key_version=pl.lit(version), source=pl.lit(source), source_date=pl.lit(source_date))
+    counts = dict.fromkeys(months, 0)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        """Month by month: a whole insurer's years would not fit into memory."""
+        for month in months:
+            rows = of_month(known, month)
+            counts[month] = rows.height
+            yield from delta.shaped(table, rows).to_arrow().cast(delta.arrow_schema(table)).to_batches()
+
+    delta.replace(
+        settings,
+        table,
+        pa.RecordBatchReader.from_batches(delta.arrow_schema(table), batches()),
+        {"insurer_number": [insurer_number], "service_month": months},
+        mark,
     )
-    delta.replace(settings, table, rows, {"insurer_number": [insurer_number], "service_month": months}, mark)
     twins = known.group_by(PERSON).agg(pl.col("branch_no").n_unique() > 1)["branch_no"].sum()
     notes = [f"{periods.height - known.height:,} rows of erased persons left out"] if known.height < periods.height else []
     notes += [f"{twins:,} pseudonyms with several 枝番 (twins, one row each)"] if twins else []
-    return f"{insurer_number}: {rows['person_id1'].n_unique():,} persons, {rows.height:,} months; {'; '.join(notes)}".rstrip("; ")
+    return f"{insurer_number}: {known['person_id1'].n_unique():,} persons, {sum(counts.values()):,} months; {'; '.join(notes)}".rstrip("; ")
 
 
 def read(settings: Settings, file: Path, insurer_number: str) -> pl.DataFrame:
@@ -87,28 +101,16 @@ def read(settings: Settings, file: Path, insurer_number: str) -> pl.DataFrame:
     ).select("file", "line", *PERSON, "acquired_on", "lost_on", *FACTS)
 
 
-def of_months(periods: pl.DataFrame, months: list[int]) -> pl.DataFrame:
-    """One row per person and month; of several periods in a month the latest counts, of twins the first 枝番."""
-    start, end = pl.col("acquired_on"), pl.col("lost_on").dt.offset_by("-1d").fill_null(date.max)
-    first, last = (month // 100 * 12 + month % 100 - 1 for month in (months[0], months[-1]))
-    index = pl.int_ranges(pl.max_horizontal(_index(start), pl.lit(first)), pl.min_horizontal(_index(end), pl.lit(last)) + 1)
-    latest = [*PERSON, "service_month", "acquired_on", "branch_no"]
+def of_month(periods: pl.DataFrame, month: int) -> pl.DataFrame:
+    """Who was eligible on a day of the month: one row per person; of several periods the latest counts, of twins the first 枝番."""
+    first_day = date(month // 100, month % 100, 1)
+    start, lost = pl.col("acquired_on"), pl.col("lost_on").fill_null(date.max)
     return (
-        periods.filter(start <= end)
-        .with_columns(index.alias("index"))
-        .explode("index")
-        .drop_nulls("index")
-        .with_columns((pl.col("index") // 12 * 100 + pl.col("index") % 12 + 1).cast(pl.Int32).alias("service_month"))
-        .sort(latest, descending=[name == "acquired_on" for name in latest], nulls_last=True)
-        .unique(latest[:3], keep="first", maintain_order=True)
-        .with_columns(age(pl.col("service_month"), pl.col("birth_month")).alias("age"))
-        .select(*latest[:3], *FACTS, "age")
+        periods.filter(start <= pl.lit(first_day).dt.month_end(), lost > first_day, lost > start)
+        .sort("acquired_on", "branch_no", descending=[True, False], nulls_last=True)
+        .unique(PERSON, keep="first", maintain_order=True)
+        .with_columns(pl.lit(month).alias("service_month"), age(pl.lit(month), pl.col("birth_month")).alias("age"))
     )
-
-
-def _index(day: pl.Expr) -> pl.Expr:
-    """Months since year 0."""
-    return day.dt.year().cast(pl.Int64) * 12 + day.dt.month() - 1
 
 
 def _months(first: int, last: int) -> list[int]:

@@ -39,6 +39,7 @@ GRAIN = {  # one row per …: the primary key of the served table
     "fct_biosimilar_kpi": (*POPULATION, *PLACE, *PERIOD, "denominator_kind"),
     "fct_saving_realised": (*POPULATION, *PLACE, "ingredient_key", "setting", *PERIOD, "price_vintage"),
     "fct_completeness": ("insurer_number", "claim_month", "claim_kind"),
+    "fct_unknown_code": (*POPULATION, "service_month", "claim_kind", "drug_code"),
     "fct_ndb_share": ("fiscal_year", "place_level", "place_key", "setting", "ingredient_key"),
 }
 OWN_ROWS = {"fct_completeness"}  # tables of which an insurer sees the rows of its insurer_number

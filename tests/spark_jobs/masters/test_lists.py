@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import write_xlsx
+from small_workbook import write_xlsx
 
 from spark_jobs import delta, tables
 from spark_jobs.errors import LakeError

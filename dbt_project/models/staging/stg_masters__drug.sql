@@ -1,0 +1,5 @@
+select
+    drug_code,
+    valid_from,
+    coalesce(valid_to, date '9999-12-31') as valid_to
+from {{ source('masters', 'drug') }}
