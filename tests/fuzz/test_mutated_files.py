@@ -27,6 +27,7 @@ from spark_jobs.synthetic import consortium
 
 ROUND_FILES = 100
 RECEIPTS_PER_SAMPLE = 4
+NAMES = {".csv": "11_RECODEINFO_MED.CSV"}  # of files typed by hand: other CSV files of a delivery are no receipts
 OF_FILE = (tables.CLAIM, tables.CLAIM_DRUG, tables.CLAIM_DIAGNOSIS, tables.CLAIM_PAYER)
 FIXTURES = ROOT / "tests" / "fixtures"
 PUBLISHED = ROOT.parent / "shared" / "reference" / "samples" / "RECEIPTC_GAIRAI_SAMPLE.UKE"
@@ -84,7 +85,8 @@ def samples(invented: Path) -> list[Sample]:
             of_kind.append(Sample(path.name, content, number))
     typed = [path for path in sorted(FIXTURES.rglob("*")) if path.suffix.lower() in delivery.SUFFIXES]
     by_hand = [
-        Sample(path.name, in_windows_31j(path.read_bytes()), "06139901") for path in [*typed, *([PUBLISHED] if PUBLISHED.exists() else [])]
+        Sample(NAMES.get(path.suffix.lower(), path.name), in_windows_31j(path.read_bytes()), "06139901")
+        for path in [*typed, *([PUBLISHED] if PUBLISHED.exists() else [])]
     ]
     assert len(found) >= 2 and by_hand
     return [sample for of_kind in found.values() for sample in of_kind] + by_hand
