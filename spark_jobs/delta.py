@@ -9,13 +9,11 @@ import time
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, reduce
-from operator import and_
+from functools import cache
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
 from deltalake.schema import PrimitiveType
 from deltalake.transaction import AddAction, RemoveAction
@@ -147,10 +145,7 @@ def _skipping(table: Table) -> list[str]:
 
 def is_empty(settings: Settings, table: Table, where: Where) -> bool:
     """Whether no row satisfies `where`; files whose statistics say so are not opened."""
-    rows = DeltaTable(settings.table_path(table.name)).to_pyarrow_dataset()
-    values = {name: pa.array(sorted(of_name), rows.schema.field(name).type) for name, of_name in where.items()}
-    wanted = reduce(and_, (ds.field(name).isin(of_name) for name, of_name in values.items()), ds.scalar(True))
-    return rows.head(1, columns=list(where), filter=wanted).num_rows == 0
+    return scan(settings, table, where).select(list(where)).head(1).collect().is_empty()
 
 
 def append(settings: Settings, table: Table, rows: pl.DataFrame | Sequence[Mapping[str, Any]]) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
@@ -137,17 +136,17 @@ def _fold(path: Path, table: Table, part: Part) -> str:
     held = DeltaTable(path)
     (partition,) = table.partition_by
     rows, version = held.count(), held.version()
-    where = ds.field(partition).is_null() if part.insurer_number is None else ds.field(partition) == part.insurer_number
+    is_of_insurer = pl.col(partition).is_null() if part.insurer_number is None else pl.col(partition) == part.insurer_number
     predicate = f"{partition} is null" if part.insurer_number is None else delta.condition({partition: [part.insurer_number]})
-    source = held.to_pyarrow_dataset()
+    schema = delta.arrow_schema(table)
 
     def batches() -> Iterator[pa.RecordBatch]:
         for month in range(part.first, part.last + 1):
             if 1 <= month % 100 <= 12:
-                yield from source.to_batches(filter=where & (ds.field(MONTH) == month))
+                yield from pl.scan_delta(held).filter(is_of_insurer, pl.col(MONTH) == month).collect().to_arrow().cast(schema).to_batches()
 
     write_deltalake(
-        held, pa.RecordBatchReader.from_batches(source.schema, batches()), mode="overwrite",
+        held, pa.RecordBatchReader.from_batches(schema, batches()), mode="overwrite",
         predicate=f"{predicate} and {MONTH} between {part.first} and {part.last}", target_file_size=TARGET_BYTES,
     )  # fmt: skip
     if (now := DeltaTable(path).count()) != rows:

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from spark_jobs.synthetic import consortium
 
 ROUND_FILES = 100
 RECEIPTS_PER_SAMPLE = 4
+NAMES = {".csv": "11_RECODEINFO_MED.CSV"}  # of files typed by hand: other CSV files of a delivery are no receipts
 OF_FILE = (tables.CLAIM, tables.CLAIM_DRUG, tables.CLAIM_DIAGNOSIS, tables.CLAIM_PAYER)
 FIXTURES = ROOT / "tests" / "fixtures"
 PUBLISHED = ROOT.parent / "shared" / "reference" / "samples" / "RECEIPTC_GAIRAI_SAMPLE.UKE"
@@ -82,12 +84,15 @@ def samples(invented: Path) -> list[Sample]:
         of_kind = found.setdefault((kind.claim_form, kind.claim_kind), [])
         if number not in {sample.insurer_number for sample in of_kind}:
             of_kind.append(Sample(path.name, content, number))
+    assert len(found) >= 2 and typed_samples()
+    return [sample for of_kind in found.values() for sample in of_kind] + typed_samples()
+
+
+def typed_samples() -> list[Sample]:
+    """Receipts typed by hand, and the published sample where it is here."""
     typed = [path for path in sorted(FIXTURES.rglob("*")) if path.suffix.lower() in delivery.SUFFIXES]
-    by_hand = [
-        Sample(path.name, in_windows_31j(path.read_bytes()), "06139901") for path in [*typed, *([PUBLISHED] if PUBLISHED.exists() else [])]
-    ]
-    assert len(found) >= 2 and by_hand
-    return [sample for of_kind in found.values() for sample in of_kind] + by_hand
+    paths = [*typed, *([PUBLISHED] if PUBLISHED.exists() else [])]
+    return [Sample(NAMES.get(path.suffix, path.name), in_windows_31j(path.read_bytes()), "06139901") for path in paths]
 
 
 def few_receipts(content: bytes) -> bytes:
@@ -110,8 +115,16 @@ def in_windows_31j(content: bytes) -> bytes:
 @pytest.fixture(scope="module")
 def named(invented: Path) -> Words:
     """Who is named in the samples: nothing of it may stand anywhere in the lake."""
-    by_hand = {"見本　花子", "見本　太郎", "ミホンハナコ", "１２３４５", "M-0001"}
-    return Words({word for name, column in people(invented / "truth").items() if name != "birth_date" for word in column} | by_hand)
+    invented_people = {word for name, column in people(invented / "truth").items() if name != "birth_date" for word in column}
+    return Words(invented_people | {name for sample in typed_samples() for name in names_of(sample.content)})
+
+
+def names_of(content: bytes) -> set[str]:
+    """Names and kana names of the headers of a file."""
+    headers = [line for line in content.decode("cp932").splitlines() if re.match(r"(?:[^,]*,){0,3}RE,", line)]
+    return {
+        name for header in headers for name in re.findall(r"RE(?:,[^,]*){3},([^,]+)|([ァ-ヶー　]{6,})", header) for name in name if name
+    }
 
 
 def line_count(content: bytes) -> int:
@@ -158,13 +171,16 @@ def run_round(settings: Settings, samples: list[Sample], seed: int, place: Path,
     for no, sample in enumerate(sound):
         untouched.add(put(both, sample.insurer_number, no, sample.name, sample.content))
         put(alone, sample.insurer_number, no, sample.name, sample.content)
-    for no in range(len(sound), len(sound) + ROUND_FILES):
+    while len(expected) < ROUND_FILES:
         sample = rng.choice(broken)
         content, names = mutated(sample.content, rng)
         depositor = rng.choice(insurers) if rng.random() < 0.05 else sample.insurer_number
         name = rng.choice(samples).name if rng.random() < 0.1 else sample.name
-        expected[depositor, put(both, depositor, no, name, content)] = (line_count(content), names)
-        figures.mutations.update(names)
+        key = depositor, hashlib.sha256(content).hexdigest()
+        if key not in expected:
+            put(both, depositor, len(sound) + len(expected), name, content)
+            expected[key] = (line_count(content), names)
+            figures.mutations.update(names)
 
     lake, undisturbed = (settings.model_copy(update={"home": place / "home" / name}) for name in ("both", "alone"))
     take_in(undisturbed, alone)
