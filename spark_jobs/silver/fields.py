@@ -132,6 +132,10 @@ READ: dict[str, dict[str, tuple[str, ...]]] = {
         "times": ("claim_procedure.times", "claim.points_of_lines"),
     },
     "HR": {"search_no": ("claim_copy.refers_search_no",)},
+    "MK": {
+        "processing_month": ("claim_review.processing_month",),
+        "review_result": ("claim_review.result_code", "claim_review.effect"),
+    },
     "JY": {
         "correction_class": ("claim.state",),
         "target_row_no": ("claim.state",),
