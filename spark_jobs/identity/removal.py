@@ -102,7 +102,7 @@ def receipts(settings: Settings, who: Person) -> pl.DataFrame:
     place = ["insurer_number", "file_sha256", "receipt_seq"]
     lines = pl.scan_delta(str(settings.table_path(tables.CLAIM_LINE.name))).filter(pl.col("receipt_seq") > 0)
     if who.id1 is None:
-        of_insurer = pl.col("line").str.contains(rf"(^|,)HO,[\s　]*{who.insurer_number}[\s　]*,")
+        of_insurer = pl.col("line").str.contains(rf"(^|,)HO,[\s　]*(?:00)?{who.insurer_number}[\s　]*,")
         elsewhere = pl.col("insurer_number") != who.insurer_number
         return lines.filter((pl.col("record_type") == "HO") & elsewhere & of_insurer).select(place).unique().sort(place).collect()
     named = lines.filter(pl.col("record_type").is_in(["HO", "SN", "RE"]) & pl.col("line").str.contains_any(who.names))
