@@ -91,7 +91,7 @@ RULES = {
     "review_effect_unknown": Rule(
         "tell",
         "a 審査結果 that does not say what becomes of the claim",
-        "a code of docs/input_contracts.md",
+        "a code of docs/review_results.md",
         "Ask the review body; load the result as a file with 結果.",
     ),
 }

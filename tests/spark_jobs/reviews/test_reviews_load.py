@@ -1,6 +1,7 @@
 """Results of later reviews: what was returned stops counting, before or after its receipt came; a file can be mended and taken out again."""
 
 import itertools
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,13 +15,12 @@ from spark_jobs.cli import app
 from spark_jobs.errors import LakeError
 from spark_jobs.identity import erasure, keys, rotation
 from spark_jobs.landing import delivery, status
-from spark_jobs.landing.finding import Finding
 from spark_jobs.reviews import load, review_file
 from spark_jobs.settings import Settings
-from spark_jobs.silver import batch
+from spark_jobs.silver import batch, claim_review
 
 ROOT = Path(__file__).parents[3]
-INSURER, OTHER, CITY = "06149900", "06279905", "138057"
+INSURER, OTHER = "06149900", "06279905"
 NUMBER = "13150606900000123"  # of the example
 EXAMPLE = (ROOT / "tests" / "fixtures" / "insurer_form_example.csv").read_text(encoding="utf-8").replace("06990014", INSURER)
 HEADER = "検索番号,診療年月,処理年月,審査結果,結果,決定後点数"
@@ -216,3 +216,12 @@ def test_the_template_is_a_file_that_can_be_read(tmp_path, capsys):
     assert template == review_file.CONTRACT.template()
     (tmp_path / "template.csv").write_text(template, encoding="utf-8")
     assert review_file.read(tmp_path / "template.csv", INSURER, "0" * 64)["effect"].to_list() == ["returned"]
+
+
+def test_the_page_shows_the_contract_and_every_code():
+    page = (ROOT / "docs" / "review_results.md").read_text(encoding="utf-8")
+    assert review_file.CONTRACT.table() in page
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if re.match(r"\| 1\d\d ", line)]
+    shown = {code: effect.strip("`") for codes, effect in rows for code in re.findall(r"\b1\d\d\b", codes)}
+    assert {code: effect for code, effect in shown.items() if code not in claim_review.SILENT} == claim_review.EFFECT_OF_CODE
+    assert set(claim_review.SILENT) <= set(shown)
