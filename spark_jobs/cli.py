@@ -30,11 +30,13 @@ Exit codes: 0 done · 2 wrong call · 3 input to be mended by its sender · 4 co
 )
 masters_app = typer.Typer(no_args_is_help=True, help="Official lists: drugs, prices, biosimilars, NDB Open Data.")
 members_app = typer.Typer(no_args_is_help=True, help="Who was insured when: the insurer's member file.")
+reviews_app = typer.Typer(no_args_is_help=True, help="Results of later reviews (再審査, 過誤).")
 keys_app = typer.Typer(no_args_is_help=True, help="Each insurer's own key; without it nothing is ingested.")
 persons_app = typer.Typer(no_args_is_help=True, help="Persons of several insurers, inside a scope of joint use.")
 config_app = typer.Typer(no_args_is_help=True, help="Insurers and regions, as files.")
 app.add_typer(masters_app, name="masters")
 app.add_typer(members_app, name="members")
+app.add_typer(reviews_app, name="reviews")
 app.add_typer(keys_app, name="keys")
 app.add_typer(persons_app, name="persons")
 app.add_typer(config_app, name="config")
@@ -208,6 +210,38 @@ def members_load(
 
     with lake("members load") as settings, step("members"):
         console.print(member_month.run(settings, path, insurer, first_month, last_month, dated.date() if dated else None))
+
+
+@reviews_app.command("template")
+def reviews_template() -> None:
+    """Print the header and an example row of a file of review results (再審査・過誤結果)."""
+    from spark_jobs.reviews import review_file
+
+    sys.stdout.write(review_file.CONTRACT.template())
+
+
+@reviews_app.command("load")
+def reviews_load(
+    path: Annotated[Path, typer.Argument(help="a file of review results")],
+    insurer: Annotated[str, typer.Option("--insurer", help="保険者番号")],
+) -> None:
+    """Review results → silver.claim_review; what was returned stops counting from its 処理年月 on. Before or after the claims: the same."""
+    from spark_jobs.reviews import load
+
+    with lake("reviews load") as settings, step("reviews"):
+        console.print(load.run(settings, path, insurer), soft_wrap=True)
+
+
+@reviews_app.command("withdraw")
+def reviews_withdraw(
+    file: Annotated[str, typer.Argument(help="path or name of the loaded file, or the first digits of its hash")],
+    insurer: Annotated[str, typer.Option("--insurer", help="保険者番号")],
+) -> None:
+    """Take a wrong file of review results back: as if it had never come."""
+    from spark_jobs.reviews import load
+
+    with lake("reviews withdraw") as settings, step("reviews"):
+        console.print(load.withdraw(settings, file, insurer), soft_wrap=True)
 
 
 @app.command()

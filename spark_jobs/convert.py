@@ -40,6 +40,7 @@ class Converted:
     parts: list[Part] = field(default_factory=list)
     counts: pl.DataFrame = field(default_factory=pl.DataFrame)
     copies: pl.DataFrame = field(default_factory=pl.DataFrame)  # rows of silver.claim_copy; their parts are written when they are resolved
+    reviews: pl.DataFrame = field(default_factory=pl.DataFrame)  # rows of silver.claim_review, likewise
     persons: pl.DataFrame = field(default_factory=pl.DataFrame)
     facilities: pl.DataFrame = field(default_factory=pl.DataFrame)
     findings: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -157,6 +158,8 @@ def _silver(settings: Settings, done: Converted, silver: frames.Silver) -> None:
     for table, rows in silver.tables.items():
         if table is tables.CLAIM_COPY:
             done.copies = delta.shaped(table, rows)
+        elif table is tables.CLAIM_REVIEW:
+            done.reviews = delta.shaped(table, rows)
         else:
             done.parts += delta.write_parts(settings, table, rows)
     done.persons, done.facilities, done.findings = silver.persons, silver.facilities, silver.findings

@@ -359,6 +359,25 @@ source_date | date | date of the member file
     partition_by=("insurer_number",),
 )
 
+CLAIM_REVIEW = Table(
+    "silver.claim_review",
+    "再審査・過誤の結果: one row per result that a review body gave after the first review; silver.claim keeps the points of the first",
+    _columns(f"""
+insurer_number | string | 保険者番号: insurer of the claim; null = public payers only
+depositor_number | string | 提出した保険者
+{FILE}
+line_no | int | line in the file, 1-based
+file_name | string | name of the result file as loaded; null = the result stood in a delivered receipt (MK)
+search_no | string | 検索番号 of the claim that was reviewed again
+service_month | int | 診療年月 of the claim, YYYYMM
+processing_month | int | 処理年月: month of the result, YYYYMM; a return closes the claim from it on
+result_code | string | 審査結果: 3 digits, 101-199 支払基金, 2xx 国保連; null = given in words only
+effect | string | returned 返戻・過誤取下げ, reduced 査定, restored 復活, upheld 原審どおり; null = the code does not say
+points_after | decimal(18,0) | 決定後点数, where given
+"""),
+    key=("depositor_number", "file_sha256", "line_no"),
+)
+
 SOURCE = """
 source | string | 出典: document
 source_date | date | date of the document

@@ -12,6 +12,7 @@ import polars as pl
 from spark_jobs.bronze.line import prefix_fields
 from spark_jobs.bronze.piece import Bundle
 from spark_jobs.claim_format import layouts, privacy
+from spark_jobs.claim_format.codes import insurer_number
 from spark_jobs.claim_format.japanese_calendar import western_expr
 from spark_jobs.identity.pseudonym import pseudonyms
 
@@ -195,7 +196,7 @@ def _people(clear: dict[str, pl.DataFrame], persons: pl.DataFrame) -> pl.DataFra
         for frame in numbers:
             header = header.join(frame if "person_id1" in frame.columns else frame.unique("rid", keep="first"), on="rid", how="left")
         people = pl.concat([people, header.join(persons, on="rid", how="left")], how="diagonal_relaxed")
-    number = pl.col("insurer_number").str.strip_chars(" ")
+    number = insurer_number(pl.col("insurer_number"))
     texts = (pl.col(name).fill_null("") for name in ("branch_no", "patient_name", "patient_name_kana"))
     ids = (pl.when(pl.col(name) != "").then(name).alias(name) for name in ("person_id1", "person_id2_kanji", "person_id2_kana"))
     return people.select(PEOPLE).with_columns(*texts, *ids, insurer_number=pl.when(number != "").then(number))

@@ -5,10 +5,9 @@ Quarantined lines by rule; payers with a wrong check digit; claims of another in
 
 import polars as pl
 
-from spark_jobs.bronze.line import insurer_number
 from spark_jobs.claim_format import layouts
 from spark_jobs.claim_format.cell import cells
-from spark_jobs.claim_format.codes import check_digit
+from spark_jobs.claim_format.codes import check_digit, insurer_number
 from spark_jobs.claim_format.encoding import FILE_HEADS
 from spark_jobs.landing.finding import PARTIAL
 

@@ -9,6 +9,7 @@ import polars as pl
 from spark_jobs.bronze.piece import Bundle, text_of
 from spark_jobs.claim_format import data_id, layouts, privacy
 from spark_jobs.claim_format.cell import cells
+from spark_jobs.claim_format.codes import insurer_number
 from spark_jobs.claim_format.encoding import BROKEN, CHARSET, OF_DETAIL, PROVIDERS
 from spark_jobs.claim_format.japanese_calendar import western_expr
 
@@ -234,8 +235,3 @@ def _receipts(lines: pl.DataFrame, bundle: Bundle, known_keys: set[str]) -> pl.D
     return receipts.with_columns(receipt_rule=rule, owner=owner).select(
         "rid", "file_no", "receipt_seq", "sent", "sex", "birth_date", "ho_number", "owner", "receipt_rule"
     )
-
-
-def insurer_number(text: pl.Expr) -> pl.Expr:
-    """保険者番号 as config/insurers writes it: 国保 numbers have 6 digits and are padded to 8 on receipts."""
-    return text.str.strip_chars(" ").str.replace(r"^00(\d{6})$", "$1")

@@ -44,8 +44,9 @@ def table_folders(settings: Settings) -> dict[str, Path]:
 
 def from_silver(settings: Settings, who: Person) -> int:
     """Details by the keys of the claims, then the claims, then whatever else names the person. Returns the number of claims."""
-    claims = _claims(settings, who)
-    _delete_receipts(settings, tables.CLAIM_COPY, "depositor_number", receipts(settings, who))
+    claims, found = _claims(settings, who), receipts(settings, who)
+    _delete_reviews(settings, found)
+    _delete_receipts(settings, tables.CLAIM_COPY, "depositor_number", found)
     folders = {name: DeltaTable(folder) for name, folder in table_folders(settings).items()}
     for name, table in folders.items():
         if "claim_key" in _columns(table) and name != tables.CLAIM.name:
@@ -101,7 +102,7 @@ def receipts(settings: Settings, who: Person) -> pl.DataFrame:
     place = ["insurer_number", "file_sha256", "receipt_seq"]
     lines = pl.scan_delta(str(settings.table_path(tables.CLAIM_LINE.name))).filter(pl.col("receipt_seq") > 0)
     if who.id1 is None:
-        of_insurer = pl.col("line").str.contains(rf"(^|,)HO,[\s　]*{who.insurer_number}[\s　]*,")
+        of_insurer = pl.col("line").str.contains(rf"(^|,)HO,[\s　]*(?:00)?{who.insurer_number}[\s　]*,")
         elsewhere = pl.col("insurer_number") != who.insurer_number
         return lines.filter((pl.col("record_type") == "HO") & elsewhere & of_insurer).select(place).unique().sort(place).collect()
     named = lines.filter(pl.col("record_type").is_in(["HO", "SN", "RE"]) & pl.col("line").str.contains_any(who.names))
@@ -175,6 +176,17 @@ def _delete_receipts(settings: Settings, table: tables.Table, depositor: str, fo
     for some in by_file.iter_slices(AT_ONCE // 10):
         places = ({depositor: [number], "file_sha256": [file], "receipt_seq": of} for number, file, of in some.iter_rows())
         DeltaTable(settings.table_path(table.name)).delete(" or ".join(f"({delta.condition(place)})" for place in places))
+
+
+def _delete_reviews(settings: Settings, found: pl.DataFrame) -> None:
+    """Results of later reviews of these receipts."""
+    copies = delta.scan(settings, tables.CLAIM_COPY, {"file_sha256": found["file_sha256"].unique().to_list()})
+    place = ["depositor_number", "file_sha256", "receipt_seq"]
+    of_person = copies.join(found.lazy().rename({"insurer_number": "depositor_number"}), on=place, how="semi")
+    numbers = of_person.select("depositor_number", pl.concat_list("search_no", "refers_search_no")).explode("search_no").drop_nulls()
+    for some in numbers.unique().collect().iter_slices(AT_ONCE):
+        where = {"depositor_number": some["depositor_number"].unique().to_list(), "search_no": some["search_no"].to_list()}
+        delta.delete(settings, tables.CLAIM_REVIEW, where)
 
 
 def _delete_values(table: DeltaTable, column: str, values: Collection[str]) -> None:

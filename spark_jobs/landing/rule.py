@@ -81,4 +81,17 @@ RULES = {
     "check_digit": Rule(
         "tell", "an insurer or payer number with a wrong check digit", "a valid number", "Check the number; local schemes may differ."
     ),
+    # results of later reviews (再審査・過誤), as of the claims that the lake holds
+    "review_without_claim": Rule(
+        "tell",
+        "a result of a later review for a claim that the lake does not hold",
+        "a 検索番号 of the insurer's claims of that 診療年月",
+        "Deliver the claim's month; check that no spreadsheet rounded the 検索番号.",
+    ),
+    "review_effect_unknown": Rule(
+        "tell",
+        "a 審査結果 that does not say what becomes of the claim",
+        "a code of docs/review_results.md",
+        "Ask the review body; load the result as a file with 結果.",
+    ),
 }

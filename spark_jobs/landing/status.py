@@ -46,9 +46,9 @@ def show(settings: Settings, console: Console) -> None:
         console.print(line, highlight=False, soft_wrap=True)
     by_key = {(file.insurer_number, file.file_sha256): file for file in files}
     for row in found[:FINDINGS_SHOWN]:
-        file = by_key[row["insurer_number"], row["file_sha256"]]
-        named = "" if file.file_path in row["found"] else f" {file.file_path}"  # findings of a delivery name the file themselves
-        place = f"{file.insurer_number}{named}" + (f", line {row['line_no']}" if row["line_no"] else "")
+        file = by_key.get((row["insurer_number"], row["file_sha256"]))  # none: no receipt file
+        named = "" if file is None or file.file_path in row["found"] else f" {file.file_path}"  # other findings name the file themselves
+        place = f"{row['insurer_number']}{named}" + (f", line {row['line_no']}" if row["line_no"] else "")
         colour = "red" if row["severity"] == "stop" else "yellow"
         told = f"found {row['found']}; expected {row['expected']}. {row['action']}"
         console.print(f"[{colour}]{row['severity']}[/] {row['rule']}: {place}: {told}", highlight=False, soft_wrap=True)

@@ -16,10 +16,10 @@ from spark_jobs.delta import Part
 from spark_jobs.identity import keys, person_link
 from spark_jobs.landing import finding as landing_finding
 from spark_jobs.settings import Settings
-from spark_jobs.silver import claim, claim_copy, facility, finding, person
+from spark_jobs.silver import claim, claim_copy, claim_review, facility, finding, person
 from spark_jobs.silver.claim import STILL
 from spark_jobs.silver.claim_copy import COPY, KNOWN, NEVER
-from spark_jobs.tables import CLAIM, CLAIM_COPY, FACILITY, LINES_OF_CLAIM, PERSON, Table
+from spark_jobs.tables import CLAIM, CLAIM_COPY, CLAIM_REVIEW, FACILITY, LINES_OF_CLAIM, PERSON, Table
 
 if TYPE_CHECKING:
     from spark_jobs.landing.delivery import DeliveredFile
@@ -38,9 +38,11 @@ def run(settings: Settings, files: "Sequence[DeliveredFile]") -> None:
 def write(settings: Settings, files: "Sequence[DeliveredFile]", converted: Sequence[Converted]) -> None:
     """Commit what was converted of these files, and what follows from it for others."""
     copies = _concat([done.copies for done in converted], CLAIM_COPY)
-    now, changed = _changes(settings, copies, files)
+    reviews = _concat([done.reviews for done in converted], CLAIM_REVIEW)
+    now, changed = _changes(settings, pl.concat([copies, claim_review.as_copies(reviews)]), files)
     parts = [part for done in converted for part in done.parts if part.table.startswith("silver.")]
     _replace(settings, CLAIM_COPY, delta.write_parts(settings, CLAIM_COPY, copies), files)
+    _replace(settings, CLAIM_REVIEW, delta.write_parts(settings, CLAIM_REVIEW, reviews), files)
     for table in LINES_OF_CLAIM:
         _replace(settings, table, _counting(settings, table, parts, now), files)
     claims = _counting(settings, CLAIM, parts, now)
@@ -51,14 +53,24 @@ def write(settings: Settings, files: "Sequence[DeliveredFile]", converted: Seque
     found = pl.concat([done.findings for done in converted if done.findings.height] or [pl.DataFrame(schema=landing_finding.PARTIAL)])
     found = found.filter(pl.col("rule").is_in(finding.RULES))
     landing_finding.replace(settings, landing_finding.added_up(found), files, finding.RULES)
+    claim_review.tell(settings)
+
+
+def review(settings: Settings, file: "DeliveredFile", results: pl.DataFrame) -> None:
+    """Results of later reviews (silver.claim_review) of one file that is no receipt file, in place of what it said before."""
+    now, changed = _changes(settings, claim_review.as_copies(results), [file])
+    _replace(settings, CLAIM_REVIEW, delta.write_parts(settings, CLAIM_REVIEW, results), [file])
+    _apply(settings, changed, now)
+    claim_review.tell(settings)
 
 
 def withdraw(settings: Settings, files: "Sequence[DeliveredFile]") -> None:
     """Take these files out of silver; claims that they kept from counting count again."""
     now, changed = _changes(settings, delta.shaped(CLAIM_COPY, pl.DataFrame()), files)
     _apply(settings, changed, now)
-    for table in (CLAIM, *LINES_OF_CLAIM, CLAIM_COPY):
+    for table in (CLAIM, *LINES_OF_CLAIM, CLAIM_REVIEW, CLAIM_COPY):
         delta.delete(settings, table, _of(files, table))
+    claim_review.tell(settings)
 
 
 def _concat(found: list[pl.DataFrame], table: Table) -> pl.DataFrame:
@@ -67,10 +79,12 @@ def _concat(found: list[pl.DataFrame], table: Table) -> pl.DataFrame:
 
 def _of(files: "Sequence[DeliveredFile]", table: Table) -> delta.Where:
     """Exactly these files; the month first, so that other data files are not opened."""
-    where: dict[str, set] = {"claim_month": {x.claim_month for x in files}, "file_sha256": {x.file_sha256 for x in files}}
-    if "depositor_number" in table.column_names:
-        where["depositor_number"] = {x.insurer_number for x in files}
-    return where
+    where: dict[str, set] = {
+        "claim_month": {x.claim_month for x in files},
+        "file_sha256": {x.file_sha256 for x in files},
+        "depositor_number": {x.insurer_number for x in files},
+    }
+    return {name: values for name, values in where.items() if name in table.column_names}
 
 
 def _replace(settings: Settings, table: Table, parts: list[Part], files: "Sequence[DeliveredFile]") -> None:
@@ -82,16 +96,19 @@ def _replace(settings: Settings, table: Table, parts: list[Part], files: "Sequen
 def _changes(settings: Settings, copies: pl.DataFrame, files: "Sequence[DeliveredFile]") -> tuple[pl.DataFrame, pl.DataFrame]:
     """(all copies concerned, resolved with these files in; copies of other files whose resolution these files change, with the keys and
     last months that they may have had before)."""
-    gone = _of(files, CLAIM_COPY)
-    held = delta.scan(settings, CLAIM_COPY)
-    is_of_files = pl.all_horizontal(*(pl.col(name).is_in(list(values)) for name, values in gone.items()))
-    removed = held.filter(is_of_files).collect()
+    held = {CLAIM_COPY: delta.scan(settings, CLAIM_COPY), CLAIM_REVIEW: claim_review.as_copies(delta.read(settings, CLAIM_REVIEW)).lazy()}
+
+    def is_of_files(table: Table) -> pl.Expr:
+        return pl.all_horizontal(*(pl.col(name).is_in(list(values)) for name, values in _of(files, table).items()))
+
+    removed = pl.concat([rows.filter(is_of_files(table)).collect() for table, rows in held.items()])
     seeds = pl.concat([copies, removed])
     months, insurers = seeds["service_month"].unique(), seeds["insurer_number"].unique()
     in_scope = pl.col("service_month").is_in(months.implode()) & (
         pl.col("insurer_number").is_in(insurers.implode()) | pl.col("insurer_number").is_null()
     )
-    scope = _by_newest_keys(settings, held.filter(in_scope & ~is_of_files))
+    of_others = pl.concat([rows.filter(in_scope & ~is_of_files(table)) for table, rows in held.items()])
+    scope = _by_newest_keys(settings, of_others)
     others = claim_copy.related(scope, _by_newest_keys(settings, seeds.lazy()).collect()) if seeds.height else removed
     removed = _by_newest_keys(settings, removed.lazy()).collect()
     now = claim_copy.resolve(pl.concat([others, copies]))
@@ -114,7 +131,7 @@ def _by_newest_keys(settings: Settings, copies: pl.LazyFrame) -> pl.LazyFrame:
     newest = owner.replace_strict(versions, default=keys.FIRST_VERSION, return_dtype=pl.Int32)
     if max(versions.values(), default=keys.FIRST_VERSION) == keys.FIRST_VERSION:
         return copies
-    is_older = pl.col("key_version") < newest
+    is_older = (pl.col("key_version") < newest).fill_null(False)  # null: the result of a review, which names no person
     older = copies.filter(is_older).collect()
     named = older.with_columns(insurer_number=owner)
     chains = {number: keys.chain(settings, number) for number in versions}

@@ -5,7 +5,8 @@ What counts is a pure function of the copies (`resolve`): any order of arrival, 
 - **Which claim.** Equal `receipt_key` (insurer, facility, kind, receipt type, service month, person, prescriber, admission date) of one
   claim month and form are one receipt if their 検索番号 is the same, else receipts of their own, numbered by what they bill.
 - **Delivered more than once** in one claim month: the insurer form counts before the claim form, then the smaller file hash.
-- **Returned.** From the month of its return on a claim does not count.
+- **Returned.** From the month of its return on a claim does not count, be it delivered (データ識別 8) or the result of a later review
+  (`silver.claim_review`: 資格返戻, 過誤取下げ).
 - **Claimed again.** A receipt that bears the 検索番号 of an earlier one (RE), or lines of the state before a re-claim (データ識別 11-14),
   takes its place from its own claim month on; also under another receipt key, since what was wrong may have been the number.
 - **A later receipt that says nothing of the kind** while the earlier one counts is a copy of it: the first known counts.
@@ -23,6 +24,7 @@ NEVER = 0  # known_to_claim_month of a copy that does not count
 COPY = ["file_sha256", "depositor_number", "receipt_seq"]
 OF_RECEIPT = ["receipt_key", "claim_month", "claim_form"]
 PRECEDENCE = [pl.col("claim_form") != "insurer", *map(pl.col, COPY)]
+NUMBERED = ["search_no", "insurer_number", "service_month"]  # each review body numbers for itself: two may give one number
 KNOWN = ["claim_key", "known_from_claim_month", "known_to_claim_month"]
 
 
@@ -45,7 +47,7 @@ def resolve(copies: pl.DataFrame) -> pl.DataFrame:
 def _resolved(copies: pl.DataFrame) -> pl.DataFrame:
     claims = _numbered(copies.filter(pl.col("event") == "claim"))
     counting = claims.sort("claim_key", "claim_month", *PRECEDENCE).unique(["claim_key", "claim_month"], keep="first", maintain_order=True)
-    counting = counting.join(_closings(copies), left_on="search_no", right_on="refers_search_no", how="left", maintain_order="left")
+    counting = counting.join(_closings(copies), on=NUMBERED, how="left", nulls_equal=True, maintain_order="left")
     counting = counting.join(_returns_by_key(copies), on="receipt_key", how="left", maintain_order="left")
     none = pl.lit([], pl.List(pl.Int32))
     closings = pl.concat_list(pl.col("closed").fill_null(none), pl.col("returned_by_key").fill_null(none)).list.sort()
@@ -77,9 +79,9 @@ def _numbered(claims: pl.DataFrame) -> pl.DataFrame:
 
 
 def _closings(copies: pl.DataFrame) -> pl.DataFrame:
-    """検索番号 → the claim months in which a return or a re-claim named it."""
-    named = copies.filter(pl.col("refers_search_no").is_not_null())
-    return named.group_by("refers_search_no").agg(closed=pl.col("claim_month").unique())
+    """検索番号 (of an insurer and service month) → the claim months in which a return, a re-claim or a re-review named it."""
+    named = copies.filter(pl.col("refers_search_no").is_not_null()).drop("search_no").rename({"refers_search_no": "search_no"})
+    return named.group_by(NUMBERED).agg(closed=pl.col("claim_month").unique())
 
 
 def _returns_by_key(copies: pl.DataFrame) -> pl.DataFrame:
@@ -107,6 +109,8 @@ def _states(copies: Iterable[dict]) -> list[tuple]:
                 continue
             states[-1][-1] = before(month)
         closed = next((closing for closing in copy["closings"] if closing >= month), None)
+        if closed == month:  # at no month known
+            continue
         states.append([copy[name] for name in COPY] + [before(closed) if closed else STILL])
     return [tuple(state) for state in states if state[-1] != NEVER]
 

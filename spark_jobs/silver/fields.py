@@ -5,7 +5,7 @@ Fields go by their names in `record_layouts.csv`; where kinds of claims name the
 
 import polars as pl
 
-from spark_jobs.claim_format import cell, layouts
+from spark_jobs.claim_format import cell, codes, layouts
 
 FACILITY = {
     "prefecture": ("claim.facility_code", "facility.prefecture_code"),
@@ -132,6 +132,10 @@ READ: dict[str, dict[str, tuple[str, ...]]] = {
         "times": ("claim_procedure.times", "claim.points_of_lines"),
     },
     "HR": {"search_no": ("claim_copy.refers_search_no",)},
+    "MK": {
+        "processing_month": ("claim_review.processing_month",),
+        "review_result": ("claim_review.result_code", "claim_review.effect"),
+    },
     "JY": {
         "correction_class": ("claim.state",),
         "target_row_no": ("claim.state",),
@@ -171,5 +175,6 @@ USED: dict[tuple[str, str, str], tuple[str, ...]] = {  # (kind of claim, record,
 
 
 def cells(lines: pl.DataFrame, claim_kind: str, claim_form: str, record_id: str) -> pl.DataFrame:
-    """The lines of one record with their READ fields as columns (`claim_format.cell`)."""
-    return cell.cells(lines, claim_kind, claim_form, record_id, READ[record_id])
+    """The lines of one record with their READ fields as columns (`claim_format.cell`); 保険者番号 in its one form."""
+    found = cell.cells(lines, claim_kind, claim_form, record_id, READ[record_id])
+    return found.with_columns(codes.insurer_number(pl.col("insurer_number"))) if record_id == "HO" else found

@@ -4,9 +4,21 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from spark_jobs.silver import claim, claim_diagnosis, claim_drug, claim_payer, claim_procedure, facility, final_line, finding, item, person
+from spark_jobs.silver import (
+    claim,
+    claim_diagnosis,
+    claim_drug,
+    claim_payer,
+    claim_procedure,
+    claim_review,
+    facility,
+    final_line,
+    finding,
+    item,
+    person,
+)
 from spark_jobs.silver.fields import cells
-from spark_jobs.tables import CLAIM, CLAIM_COPY, CLAIM_DIAGNOSIS, CLAIM_DRUG, CLAIM_PAYER, CLAIM_PROCEDURE, Table
+from spark_jobs.tables import CLAIM, CLAIM_COPY, CLAIM_DIAGNOSIS, CLAIM_DRUG, CLAIM_PAYER, CLAIM_PROCEDURE, CLAIM_REVIEW, Table
 
 
 @dataclass
@@ -45,6 +57,8 @@ def read(groups: dict[str, pl.DataFrame], receipts: pl.DataFrame, kind: str, for
     }
     tables = {table: of_claims(frame, counted) for table, (frame, of_claims) in rows.items() if frame.height}
     tables |= {CLAIM: claims.filter(pl.col("event") == "claim"), CLAIM_COPY: claims.with_columns(**claim.PERSON_AS_SENT)}
+    if "MK" in groups:
+        tables[CLAIM_REVIEW] = claim_review.read(groups["MK"], claims, kind, form)
     found = [finding.missing_targets(missing, receipts), finding.points(claims)]
     return Silver(tables, person.views(claims), facility.names(claims.filter(pl.col("event") == "claim")), pl.concat(found))
 

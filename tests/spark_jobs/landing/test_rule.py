@@ -3,6 +3,7 @@ from pathlib import Path
 from spark_jobs.bronze.finding import WRITTEN_RULES
 from spark_jobs.landing.finding import DELIVERY_RULES, LOST_RULES
 from spark_jobs.landing.rule import RULES
+from spark_jobs.silver.claim_review import RULES as REVIEW_RULES
 from spark_jobs.silver.finding import RULES as SILVER_RULES
 
 PAGE = Path(__file__).parents[3] / "docs" / "data_quality.md"
@@ -14,4 +15,4 @@ def test_the_page_for_readers_lists_the_rules_of_the_code() -> None:
 
 
 def test_each_rule_is_written_by_one_room() -> None:
-    assert sorted((*DELIVERY_RULES, *LOST_RULES, *WRITTEN_RULES, *SILVER_RULES)) == sorted(RULES)
+    assert sorted((*DELIVERY_RULES, *LOST_RULES, *WRITTEN_RULES, *SILVER_RULES, *REVIEW_RULES)) == sorted(RULES)
