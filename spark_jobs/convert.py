@@ -114,6 +114,8 @@ def from_bronze(settings: Settings, files: "Sequence[DeliveredFile]", receipts: 
     """Silver of files of one kind and form whose lines stand in bronze; if given, of these `receipts` only (file_sha256,
     depositor_number, receipt_seq)."""
     kind, form = files[0].claim_kind, files[0].claim_form
+    if kind not in layouts.SILVER_KINDS:
+        return Converted()
     where: delta.Where = {
         "insurer_number": {x.insurer_number for x in files},
         "claim_month": {x.claim_month for x in files},

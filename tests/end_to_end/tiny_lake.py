@@ -35,6 +35,7 @@ def state(warehouse: Path) -> dict[str, dict]:
             table = DeltaTable(log.parent)
             rows = pl.read_delta(table)
             older = rows.filter(pl.col("claim_month") < int(LAST_CLAIM_MONTH)) if "claim_month" in rows.columns else rows.clear()
+            older = older.drop("known_to_claim_month", strict=False)  # a return or a re-claim of the last month ends an earlier state
             found[f"{schema}.{name}"] = {
                 "version": table.version(), "rows": rows.height, "contents": contents(rows), "of_older_months": contents(older)
             }  # fmt: skip
