@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
     BAD_CONFIG = 4
     NOT_READY = 5
     BUSY = 6
+    MACHINE = 7
 
 
 NEEDS_A_PERSON = (ExitCode.USAGE, ExitCode.BAD_INPUT, ExitCode.BAD_CONFIG, ExitCode.NOT_READY)

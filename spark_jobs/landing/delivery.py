@@ -86,7 +86,7 @@ def deliver(settings: Settings, path: Path, insurer_number: str, is_replacing: b
     `is_replacing`: earlier insurer-form files of the same kinds and months that are not among these are superseded by them.
     """
     insurer = config.insurer(settings, insurer_number)
-    summary, events = DeliverySummary(insurer_number), []
+    summary, events, looked_at = DeliverySummary(insurer_number), [], []
     held = {file.file_sha256: file for file in files(settings, insurer_number)}
     months = {_month(file) for file in held.values() if file.state not in CLOSED}
     for source in _receipt_files(path):
@@ -95,7 +95,8 @@ def deliver(settings: Settings, path: Path, insurer_number: str, is_replacing: b
         if before and before.state not in CLOSED:
             summary.known += 1
             continue
-        held[event.file.file_sha256] = replace(event.file, state=event.state)
+        looked_at.append(event.file)
+        held[event.file.file_sha256] = replace(event.file, state=event.state, detail=event.detail)
         if before:
             event = replace(event, file=replace(event.file, event_no=before.event_no))
         if event.state == "received":
@@ -106,13 +107,14 @@ def deliver(settings: Settings, path: Path, insurer_number: str, is_replacing: b
             months.add(_month(event.file))
         else:
             summary.rejected += 1
-        events.append(event)
         summary.findings += found
+        if not before or (before.state, before.detail) != (event.state, event.detail):  # else the same file with the same fault
+            events.append(event)
     if is_replacing:
         events += _superseded(held, events)
         summary.superseded = sum(event.state == LEAVING for event in events)
+    finding.replace(settings, summary.findings, looked_at, (*finding.DELIVERY_RULES, *finding.LOST_RULES))
     record(settings, events)
-    finding.replace(settings, summary.findings, [event.file for event in events], (*finding.DELIVERY_RULES, *finding.LOST_RULES))
     return summary
 
 
