@@ -67,7 +67,7 @@ def test_two_writers_of_one_table_are_told_so(tmp_path: Path):
 
 
 def test_what_nobody_foresaw_is_told_by_kind_and_place_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise ValueError("見本　花子")
 
     monkeypatch.setenv("LAKE_HOME", str(tmp_path / "home"))
