@@ -19,7 +19,6 @@ from spark_jobs.landing.delivery import Event
 from spark_jobs.settings import Settings
 from spark_jobs.tables import Table
 
-VERSION = "lake.version"  # property of a table: the version of its contents, as declared when they were written
 SET_BACK = {"silver": "bronze", "bronze": "received"}  # schema whose contents are wanted anew → state of the deliveries
 
 
@@ -87,7 +86,7 @@ def _steps(settings: Settings, table: Table, held: DeltaTable) -> Iterator[Step]
                 yield Step(table, f"comment of {name}", partial(_comment, settings, table, field), is_needed=False)
     if metadata.description != table.comment:
         yield Step(table, "description", partial(_describe, settings, table), is_needed=False)
-    if (version := int(metadata.configuration.get(VERSION, "1"))) != table.version:
+    if (version := int(metadata.configuration.get(delta.VERSION, "1"))) != table.version:
         yield Step(table, f"contents of version {version}, now {table.version}", partial(_stamp, settings, table), is_content=is_derived)
 
 
@@ -141,4 +140,4 @@ def _describe(settings: Settings, table: Table) -> None:
 
 def _stamp(settings: Settings, table: Table) -> None:
     held = DeltaTable(settings.table_path(table.name))
-    held.alter.set_table_properties({VERSION: str(table.version)}, raise_if_not_exists=False)
+    held.alter.set_table_properties({delta.VERSION: str(table.version)}, raise_if_not_exists=False)

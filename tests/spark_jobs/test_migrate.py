@@ -70,6 +70,12 @@ def test_a_lake_of_this_version_needs_nothing(settings: Settings, monkeypatch):
     assert migrate.run(settings) == [] and state(settings) == "silver"
 
 
+def test_a_new_lake_holds_the_version_that_is_declared(settings: Settings, monkeypatch):
+    monkeypatch.setattr(tables, "ALL", tuple(replace(t, version=2) if t is DRUG else t for t in tables.ALL))
+    delta.create_all(settings)
+    migrate.check(settings)
+
+
 def test_where_there_is_no_lake_yet_nothing_is_wrong(settings: Settings):
     migrate.check(settings)
 
