@@ -14,6 +14,7 @@ from deltalake.exceptions import DeltaError
 
 from spark_jobs import delta, tables
 from spark_jobs.errors import ExitCode, LakeError
+from spark_jobs.identity import person_link
 from spark_jobs.landing import delivery
 from spark_jobs.landing.delivery import Event
 from spark_jobs.settings import Settings
@@ -44,7 +45,7 @@ def run(settings: Settings) -> list[str]:
     for step in wanted:
         step.do()
         done.append(str(step))
-    return done
+    return done + _link_persons(settings)
 
 
 def check(settings: Settings) -> None:
@@ -100,6 +101,17 @@ def _set_back(settings: Settings, wanted: list[Step]) -> list[str]:
     delivery.record(settings, [Event(file, state, detail="lake migrate") for file in files])
     source = "the delivered files" if state == "received" else "bronze"
     return [f"{len(files)} deliveries to be derived anew from {source}: run lake ingest"] if files else []
+
+
+def _link_persons(settings: Settings) -> list[str]:
+    """Links of persons (silver.person_link) for insurers that have persons and none; ingest writes them only where persons change."""
+
+    def insurers(table: Table) -> set[str]:
+        return set(delta.scan(settings, table).select("insurer_number").unique().collect()["insurer_number"].drop_nulls())
+
+    if missing := insurers(tables.PERSON) - insurers(tables.PERSON_LINK):
+        person_link.refresh(settings, missing)
+    return [f"{tables.PERSON_LINK.name}: persons of {len(missing)} insurers linked"] if missing else []
 
 
 def _rewrite(settings: Settings, table: Table) -> None:

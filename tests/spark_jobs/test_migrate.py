@@ -142,6 +142,13 @@ def test_rows_written_after_a_column_was_added_stand_in_their_columns(settings: 
     assert pl.read_delta(str(settings.table_path(RUN.name))).columns == ["build_key", "detail", "recorded_at"]
 
 
+def test_persons_of_a_lake_without_links_are_linked_once(settings: Settings, monkeypatch):
+    a_lake_of(settings, monkeypatch)
+    delta.append(settings, tables.PERSON, [{"insurer_number": "06139901", "person_id1": "a", "key_version": 1}])
+    assert migrate.run(settings) == ["silver.person_link: persons of 1 insurers linked"]
+    assert delta.read(settings, tables.PERSON_LINK)["person_id1"].to_list() == ["a"] and migrate.run(settings) == []
+
+
 def test_a_table_divided_otherwise_is_written_anew(settings: Settings, monkeypatch):
     a_lake_of(settings, monkeypatch, replace(DRUG, partition_by=()))
     delta.append(settings, DRUG, [{"claim_key": "a", "insurer_number": "06139901"}])
