@@ -6,6 +6,9 @@ from pathlib import Path
 
 from benchmarks import measure
 from benchmarks.measure import Measured
+from spark_jobs import ingest, session
+from spark_jobs.landing import delivery
+from spark_jobs.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 LAKE = [sys.executable, "-m", "spark_jobs.cli"]
@@ -29,6 +32,14 @@ class Lake:
         """Every insurer's files; the seconds of all calls together."""
         folders = sorted(path for path in (inbox or self.inbox).iterdir() if path.is_dir())
         return sum(self.run("deliver", str(folder), "--insurer", folder.name).seconds for folder in folders)
+
+    def take_in(self, inbox: Path) -> None:
+        """Deliver and ingest without measuring, in this process: a history that something else is measured on."""
+        settings = Settings(home=self.home, secrets=self.place / "secrets", config=ROOT / "config", spark_from_mb=2**20)
+        with session.hold_lake(settings, "bench"):
+            for folder in sorted(path for path in inbox.iterdir() if path.is_dir()):
+                delivery.deliver(settings, folder, folder.name)
+            ingest.run(settings)
 
     def parquet_files(self) -> set[Path]:
         return set((self.home / "warehouse").rglob("*.parquet"))

@@ -25,6 +25,7 @@ from spark_jobs.tables import Table
 DELTA_TYPES = {"int": "integer", "bigint": "long"}  # the others have one name in SQL and in Delta
 SKIPPING = ("file_sha256", "claim_month", "service_month")  # statistics of these only: a pseudonym in a log would outlive its row
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+VERSION = "lake.version"  # property of a table: the version of its contents, as declared when it was made; lake migrate
 MARK = "userMetadata"  # Spark's name for what a commit says of itself
 Where = Mapping[str, Collection[Any]]  # column → values; all must hold
 
@@ -46,7 +47,8 @@ def create_all(settings: Settings) -> None:
             path.mkdir(parents=True, exist_ok=True)
             DeltaTable.create(
                 path, schema(table), mode="ignore", partition_by=list(table.partition_by), description=table.comment,
-                configuration={"delta.dataSkippingStatsColumns": ",".join(_skipping(table))},
+                configuration={"delta.dataSkippingStatsColumns": ",".join(_skipping(table)), VERSION: str(table.version)},
+                raise_if_key_not_exists=False,
             )  # fmt: skip
 
 

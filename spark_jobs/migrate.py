@@ -14,12 +14,12 @@ from deltalake.exceptions import DeltaError
 
 from spark_jobs import delta, tables
 from spark_jobs.errors import ExitCode, LakeError
+from spark_jobs.identity import person_link
 from spark_jobs.landing import delivery
 from spark_jobs.landing.delivery import Event
 from spark_jobs.settings import Settings
 from spark_jobs.tables import Table
 
-VERSION = "lake.version"  # property of a table: the version of its contents, as declared when they were written
 SET_BACK = {"silver": "bronze", "bronze": "received"}  # schema whose contents are wanted anew → state of the deliveries
 
 
@@ -45,7 +45,7 @@ def run(settings: Settings) -> list[str]:
     for step in wanted:
         step.do()
         done.append(str(step))
-    return done
+    return done + _link_persons(settings)
 
 
 def check(settings: Settings) -> None:
@@ -87,7 +87,7 @@ def _steps(settings: Settings, table: Table, held: DeltaTable) -> Iterator[Step]
                 yield Step(table, f"comment of {name}", partial(_comment, settings, table, field), is_needed=False)
     if metadata.description != table.comment:
         yield Step(table, "description", partial(_describe, settings, table), is_needed=False)
-    if (version := int(metadata.configuration.get(VERSION, "1"))) != table.version:
+    if (version := int(metadata.configuration.get(delta.VERSION, "1"))) != table.version:
         yield Step(table, f"contents of version {version}, now {table.version}", partial(_stamp, settings, table), is_content=is_derived)
 
 
@@ -101,6 +101,17 @@ def _set_back(settings: Settings, wanted: list[Step]) -> list[str]:
     delivery.record(settings, [Event(file, state, detail="lake migrate") for file in files])
     source = "the delivered files" if state == "received" else "bronze"
     return [f"{len(files)} deliveries to be derived anew from {source}: run lake ingest"] if files else []
+
+
+def _link_persons(settings: Settings) -> list[str]:
+    """Links of persons (silver.person_link) for insurers that have persons and none; ingest writes them only where persons change."""
+
+    def insurers(table: Table) -> set[str]:
+        return set(delta.scan(settings, table).select("insurer_number").unique().collect()["insurer_number"].drop_nulls())
+
+    if missing := insurers(tables.PERSON) - insurers(tables.PERSON_LINK):
+        person_link.refresh(settings, missing)
+    return [f"{tables.PERSON_LINK.name}: persons of {len(missing)} insurers linked"] if missing else []
 
 
 def _rewrite(settings: Settings, table: Table) -> None:
@@ -141,4 +152,4 @@ def _describe(settings: Settings, table: Table) -> None:
 
 def _stamp(settings: Settings, table: Table) -> None:
     held = DeltaTable(settings.table_path(table.name))
-    held.alter.set_table_properties({VERSION: str(table.version)}, raise_if_not_exists=False)
+    held.alter.set_table_properties({delta.VERSION: str(table.version)}, raise_if_not_exists=False)

@@ -17,6 +17,8 @@ def contents(home: Path, rooms: Collection[str] = ROOM, without: Collection[str]
         if schema in rooms:
             rows = pl.read_delta(str(log.parent))
             rows = rows.select(sorted(set(rows.columns) - set(without)))
+            if name == "delivery":
+                rows = rows.drop("event_no", strict=False).unique()  # a rejected file that is delivered again is rejected again
             if rows.height:
                 found[f"{schema}.{name}"] = rows.sort(rows.columns, nulls_last=True)
     return found

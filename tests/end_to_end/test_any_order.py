@@ -14,6 +14,7 @@ from random import Random
 import polars as pl
 import pytest
 from compare import OF_THE_RUN, contents, differences
+from conftest import lake_at
 
 from spark_jobs import ingest, session
 from spark_jobs.claim_format import encoding
@@ -56,24 +57,24 @@ def units(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> list[
 
 
 @pytest.fixture(scope="module")
-def secrets(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same keys for every lake, else no pseudonym is the same."""
     place = tmp_path_factory.mktemp("keys") / "secrets"
-    keys.create(settings.model_copy(update={"secrets": place}), None)
+    keys.create(lake_at(place.parent, place), None)
     return place
 
 
 @pytest.fixture(scope="module")
-def in_order(settings: Settings, secrets: Path, units: list[Unit], tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
+def in_order(secrets: Path, units: list[Unit], tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
     """Silver of all deliveries, in order, in one run."""
-    made = silver_of(settings.model_copy(update={"secrets": secrets}), [units], tmp_path_factory.mktemp("in_order"))
+    made = silver_of(secrets, [units], tmp_path_factory.mktemp("in_order"))
     assert {"silver.claim", "silver.claim_drug", "silver.claim_diagnosis", "silver.claim_payer", "silver.person"} <= set(made)
     return made
 
 
-def silver_of(settings: Settings, batches: list[list[Unit]], place: Path) -> dict[str, pl.DataFrame]:
+def silver_of(secrets: Path, batches: list[list[Unit]], place: Path) -> dict[str, pl.DataFrame]:
     """Each batch delivered and ingested by itself."""
-    lake = settings.model_copy(update={"home": place / "home"})
+    lake = lake_at(place, secrets)
     for no, batch in enumerate(batches):
         for ordinal, unit in enumerate(batch):
             path = place / "inbox" / str(no) / unit.insurer_number / f"{ordinal:04}" / unit.name
@@ -127,24 +128,24 @@ def without_place(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     return {name: rows.sort(rows.columns, nulls_last=True) for name, rows in kept.items()}
 
 
-def check(settings: Settings, units: list[Unit], in_order: dict[str, pl.DataFrame], seed: int, place: Path) -> None:
+def check(secrets: Path, units: list[Unit], in_order: dict[str, pl.DataFrame], seed: int, place: Path) -> None:
     batches = permuted(units, seed)
     delivered = [unit for batch in batches for unit in batch]
-    made = silver_of(settings, batches, place)
+    made = silver_of(secrets, batches, place)
     assert differences(without_place(made), without_place(in_order)) == [], f"seed {seed}: {len(delivered)} files in {len(batches)} runs"
     whole = {hashlib.sha256(unit.content).hexdigest() for unit in delivered if not unit.is_part}
     assert differences(of_whole_files(made, whole), of_whole_files(in_order, whole)) == [], f"seed {seed}: places of lines in whole files"
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_any_order_gives_the_same_silver(settings: Settings, secrets: Path, units, in_order, tmp_path: Path, seed: int):
-    check(settings.model_copy(update={"secrets": secrets}), units, in_order, seed, tmp_path)
+def test_any_order_gives_the_same_silver(secrets: Path, units, in_order, tmp_path: Path, seed: int):
+    check(secrets, units, in_order, seed, tmp_path)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(100, 130))
-def test_any_of_30_orders_gives_the_same_silver(settings: Settings, secrets: Path, units, in_order, tmp_path: Path, seed: int):
-    check(settings.model_copy(update={"secrets": secrets}), units, in_order, seed, tmp_path)
+def test_any_of_30_orders_gives_the_same_silver(secrets: Path, units, in_order, tmp_path: Path, seed: int):
+    check(secrets, units, in_order, seed, tmp_path)
 
 
 def test_a_lost_file_would_be_seen(in_order: dict[str, pl.DataFrame]):

@@ -14,7 +14,7 @@ from random import Random
 
 import polars as pl
 import pytest
-from conftest import ROOT
+from conftest import ROOT, lake_at
 from mutation import MUTATIONS, mutated
 from people import people
 from search import Words, search
@@ -158,7 +158,7 @@ def lines_of(settings: Settings, table: tables.Table) -> dict[tuple[str, str], i
     return {row[:2]: row[2] for row in rows.group_by("insurer_number", "file_sha256").agg(pl.len()).iter_rows()}
 
 
-def run_round(settings: Settings, samples: list[Sample], seed: int, place: Path, named: Words, figures: Figures, capfd) -> None:
+def run_round(secrets: Path, samples: list[Sample], seed: int, place: Path, named: Words, figures: Figures, capfd) -> None:
     """One delivery of mutated files and, between them, untouched ones of other insurers."""
     rng = Random(seed)
     insurers = sorted({sample.insurer_number for sample in samples})
@@ -182,7 +182,7 @@ def run_round(settings: Settings, samples: list[Sample], seed: int, place: Path,
             expected[key] = (line_count(content), names)
             figures.mutations.update(names)
 
-    lake, undisturbed = (settings.model_copy(update={"home": place / "home" / name}) for name in ("both", "alone"))
+    lake, undisturbed = (lake_at(place / name, secrets) for name in ("lake", "undisturbed"))
     take_in(undisturbed, alone)
     take_in(lake, both)
 
@@ -217,15 +217,15 @@ def rounds(first: int, count: int) -> Iterator[int]:
     yield from range(first, first + count)
 
 
-@pytest.fixture
-def own_lake(settings: Settings, tmp_path: Path) -> Settings:
-    return settings.model_copy(update={"secrets": tmp_path / "secrets"})
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("keys") / "secrets"
 
 
-def test_300_mutated_files(own_lake, samples, named, tmp_path, capfd):
+def test_300_mutated_files(secrets, samples, named, tmp_path, capfd):
     figures = Figures()
     for seed in rounds(1, 3):
-        run_round(own_lake, samples, seed, tmp_path / str(seed), named, figures, capfd)
+        run_round(secrets, samples, seed, tmp_path / str(seed), named, figures, capfd)
     print(figures)
     assert figures.files == 300 and figures.rejected > 0 and figures.quarantined > 0 and figures.bronze_lines > 0
     assert figures.lines == figures.bronze_lines + figures.quarantined
@@ -233,10 +233,10 @@ def test_300_mutated_files(own_lake, samples, named, tmp_path, capfd):
 
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(5), ids=lambda part: f"part{part}")
-def test_10_000_mutated_files(own_lake, samples, named, tmp_path, capfd, record_property, part: int):
+def test_10_000_mutated_files(secrets, samples, named, tmp_path, capfd, record_property, part: int):
     figures = Figures()
     for seed in rounds(1000 + part * 21, 21):
-        run_round(own_lake, samples, seed, tmp_path / str(seed), named, figures, capfd)
+        run_round(secrets, samples, seed, tmp_path / str(seed), named, figures, capfd)
         shutil.rmtree(tmp_path / str(seed))
     print(figures)
     for name in ("files", "in_silver", "rejected", "lines", "bronze_lines", "quarantined"):

@@ -70,6 +70,12 @@ def test_a_lake_of_this_version_needs_nothing(settings: Settings, monkeypatch):
     assert migrate.run(settings) == [] and state(settings) == "silver"
 
 
+def test_a_new_lake_holds_the_version_that_is_declared(settings: Settings, monkeypatch):
+    monkeypatch.setattr(tables, "ALL", tuple(replace(t, version=2) if t is DRUG else t for t in tables.ALL))
+    delta.create_all(settings)
+    migrate.check(settings)
+
+
 def test_where_there_is_no_lake_yet_nothing_is_wrong(settings: Settings):
     migrate.check(settings)
 
@@ -134,6 +140,13 @@ def test_rows_written_after_a_column_was_added_stand_in_their_columns(settings: 
     delta.append(settings, RUN, [{"build_key": "a", "detail": "b"}])
     assert delta.read(settings, RUN).select("build_key", "detail").rows() == [("a", "b")]
     assert pl.read_delta(str(settings.table_path(RUN.name))).columns == ["build_key", "detail", "recorded_at"]
+
+
+def test_persons_of_a_lake_without_links_are_linked_once(settings: Settings, monkeypatch):
+    a_lake_of(settings, monkeypatch)
+    delta.append(settings, tables.PERSON, [{"insurer_number": "06139901", "person_id1": "a", "key_version": 1}])
+    assert migrate.run(settings) == ["silver.person_link: persons of 1 insurers linked"]
+    assert delta.read(settings, tables.PERSON_LINK)["person_id1"].to_list() == ["a"] and migrate.run(settings) == []
 
 
 def test_a_table_divided_otherwise_is_written_anew(settings: Settings, monkeypatch):
