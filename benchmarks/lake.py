@@ -35,7 +35,7 @@ class Lake:
 
     def take_in(self, inbox: Path) -> None:
         """Deliver and ingest without measuring, in this process: a history that something else is measured on."""
-        settings = Settings(home=self.home, secrets=self.place / "secrets", config=ROOT / "config", spark_from_mb=2**20)
+        settings = Settings(home=self.home, secrets=self.place / "secrets", config=ROOT / "config")
         with session.hold_lake(settings, "bench"):
             for folder in sorted(path for path in inbox.iterdir() if path.is_dir()):
                 delivery.deliver(settings, folder, folder.name)

@@ -1,16 +1,18 @@
 """One bundle of delivered bytes, or of lines in bronze, into Parquet parts of bronze and silver: the work of one task.
 
 Polars reads and types the lines; no row passes through Python but those of corrected receipts (JY), distinct texts to be pseudonymised, and
-lines to be sealed. Nothing is committed here. Where there is much to read, Spark spreads the bundles over its executors; a little is read
-in this process (docs/decisions/0006).
+lines to be sealed. Nothing is committed here. A Spark cluster, where one is named, spreads the bundles over its executors; else threads of
+this process share them (docs/decisions/0006).
 """
 
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
+import psutil
 
 from spark_jobs import delta, tables
 from spark_jobs.bronze import claim_line, finding, line, quarantine_line
@@ -183,14 +185,17 @@ def _counts(lines: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
 
 
 def run(settings: Settings, bundles: list[Bundle], spark: "SparkSession | None") -> Iterator[tuple[Bundle, Converted]]:
-    """Each bundle, converted: by Spark's executors, or here."""
+    """Each bundle, converted, as they get done: by Spark's executors, or by threads of this process (polars needs no lock of Python's)."""
     if spark is None:
-        for bundle in bundles:
-            yield bundle, delivered(settings, bundle)
+        with ThreadPoolExecutor(settings.cores or (psutil.cpu_count() or 2)) as threads:
+            jobs = {threads.submit(delivered, settings, bundle): bundle for bundle in bundles}
+            for job in as_completed(jobs):
+                yield jobs[job], job.result()
         return
     rows = [(number, pickle.dumps((settings, bundle))) for number, bundle in enumerate(bundles)]
-    work = spark.createDataFrame(rows, "number int, work binary").repartition(len(rows), "number")
-    for row in work.mapInArrow(_task, "number int, done binary").toLocalIterator(prefetchPartitions=True):
+    spark.conf.set("spark.sql.leafNodeDefaultParallelism", len(rows))  # one bundle a task
+    work = spark.createDataFrame(rows, "number int, work binary")
+    for row in work.mapInArrow(_task, "number int, done binary").collect():
         yield bundles[row.number], pickle.loads(row.done)  # noqa: S301 (made by our own task)
 
 

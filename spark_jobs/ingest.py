@@ -85,8 +85,7 @@ def _take_in(settings: Settings, files: list[DeliveredFile], summary: IngestSumm
     for number in {file.insurer_number for file in files}:
         keys.key_file(settings, number)
     bundles, lost = piece.bundles(files)
-    is_much = sum(file.file_bytes for file in files) >= settings.spark_from_mb * 2**20
-    spark = session.start(settings) if bundles and (is_much or settings.spark_master) else None
+    spark = session.start(settings) if bundles and settings.spark_master else None
     converted = []
     for bundle, done in convert.run(settings, bundles, spark):
         converted.append(done)

@@ -117,6 +117,7 @@ def start(settings: Settings) -> "SparkSession":
         "spark.sql.warehouse.dir": str(settings.warehouse),
         "spark.driver.memory": f"{settings.driver_memory_gib}g",
         "spark.driver.extraJavaOptions": java_options,
+        "spark.executorEnv.POLARS_MAX_THREADS": "1",  # a task is a core's work
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",

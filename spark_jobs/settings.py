@@ -24,8 +24,10 @@ class Settings(BaseSettings):
     driver_memory_gib: int = Field(default=3, ge=1, description="heap of embedded Spark, GiB")
     shuffle_partitions: int = Field(default=4, ge=1, description="raise with data: about 200 MB each")
     wait_seconds: int = Field(default=30, ge=0, description="how long to wait for another process that holds the lake")
-    spark_master: str | None = Field(default=None, description="a Spark cluster, spark://host:port; none: Spark in this process")
-    spark_from_mb: int = Field(default=256, ge=0, description="from this much to read on, Spark spreads the reading of receipts, MB")
+    spark_master: str | None = Field(
+        default=None,
+        description="a Spark cluster, spark://host:port; none: Spark in this process, receipts by its threads",
+    )
     event_log: Path | None = Field(default=None, description="folder for Spark's event log; none by default")
     spark: tuple[str, ...] = Field(
         default=(), description='more Spark settings, a JSON list of "name=value"; they win over the lake\'s own'

@@ -90,8 +90,8 @@ def test_spark_reads_the_same_as_this_process(lake, held, spark, tmp_path: Path)
     for month in (202406, 202407, 202408):
         _write(tmp_path, month)
     found = []
-    for from_mb in (1000, 0):
-        with_spark = lake.model_copy(update={"spark_from_mb": from_mb})
+    for master in (None, "the running session"):
+        with_spark = lake.model_copy(update={"spark_master": master})
         for file in delivery.files(lake):
             delivery.withdraw(lake, INSURER, file.file_sha256, "read again")
         ingest.take_out(lake)
