@@ -26,6 +26,7 @@ DELTA_TYPES = {"int": "integer", "bigint": "long"}  # the others have one name i
 SKIPPING = ("file_sha256", "claim_month", "service_month")  # statistics of these only: a pseudonym in a log would outlive its row
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 VERSION = "lake.version"  # property of a table: the version of its contents, as declared when it was made; lake migrate
+FEW_FILES = 16
 MARK = "userMetadata"  # Spark's name for what a commit says of itself
 Where = Mapping[str, Collection[Any]]  # column → values; all must hold
 
@@ -153,6 +154,13 @@ def is_empty(settings: Settings, table: Table, where: Where) -> bool:
 def append(settings: Settings, table: Table, rows: pl.DataFrame | Sequence[Mapping[str, Any]]) -> None:
     """Add rows in one commit."""
     write_deltalake(settings.table_path(table.name), _arrow(table, rows), mode="append")
+
+
+def compact(settings: Settings, table: Table) -> None:
+    """Few files instead of many small ones, for a table that every command reads whole; the rows stay."""
+    held = DeltaTable(settings.table_path(table.name))
+    if len(held.file_uris()) > FEW_FILES:
+        held.optimize.compact()
 
 
 def replace(

@@ -168,6 +168,7 @@ def record(settings: Settings, events: Iterable[Event]) -> list[DeliveredFile]:
     ]  # fmt: skip
     if rows:
         delta.append(settings, tables.DELIVERY, rows)
+        delta.compact(settings, tables.DELIVERY)
         log.write(settings, [{"event": "delivery"} | {name: row[name] for name in LOGGED} for row in rows])
     return [DeliveredFile(**{column.name: row[column.name] for column in fields(DeliveredFile)}) for row in rows]
 

@@ -103,10 +103,8 @@ def _changes(settings: Settings, copies: pl.DataFrame, files: "Sequence[Delivere
 
     removed = pl.concat([rows.filter(is_of_files(table)).collect() for table, rows in held.items()])
     seeds = pl.concat([copies, removed])
-    months, insurers = seeds["service_month"].unique(), seeds["insurer_number"].unique()
-    in_scope = pl.col("service_month").is_in(months.implode()) & (
-        pl.col("insurer_number").is_in(insurers.implode()) | pl.col("insurer_number").is_null()
-    )
+    months, insurers = seeds["service_month"].unique().to_list(), seeds["insurer_number"].unique().to_list()
+    in_scope = pl.col("service_month").is_in(months) & (pl.col("insurer_number").is_in(insurers) | pl.col("insurer_number").is_null())
     of_others = pl.concat([rows.filter(in_scope & ~is_of_files(table)) for table, rows in held.items()])
     scope = _by_newest_keys(settings, of_others)
     others = claim_copy.related(scope, _by_newest_keys(settings, seeds.lazy()).collect()) if seeds.height else removed

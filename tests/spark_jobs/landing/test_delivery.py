@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 from spark_jobs import delta, tables
 from spark_jobs.errors import ExitCode, LakeError
@@ -109,3 +110,12 @@ def test_no_receipt_file_no_such_folder_and_an_unknown_depositor(lake, tmp_path:
     with pytest.raises(LakeError, match="--insurer 06999999: an unknown depositor; expected one of the 8 in ") as error:
         delivery.deliver(settings, tmp_path, "06999999")
     assert error.value.code == ExitCode.BAD_CONFIG
+
+
+def test_events_stay_in_few_files(lake) -> None:
+    file = delivery.DeliveredFile("06149900", "ab" * 32, "x.UKE", "/x.UKE", "claim", "med", 202404, "keep", 1)
+    for _ in range(3 * delta.FEW_FILES):
+        (file,) = delivery.record(lake, [delivery.Event(file, "received")])
+    events = DeltaTable(lake.table_path("landing.delivery"))
+    assert len(events.file_uris()) <= delta.FEW_FILES + 1
+    assert sorted(delta.read(lake, tables.DELIVERY)["event_no"]) == list(range(1, 3 * delta.FEW_FILES + 1))
