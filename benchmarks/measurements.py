@@ -172,7 +172,8 @@ def workers(bench: Bench) -> list[str]:
 
 
 class Cluster:
-    """A standalone master and workers from the installed PySpark, on this machine, for as long as the block."""
+    """A standalone master and workers from the installed PySpark, on this machine, for as long as the block. Each worker is bound to one
+    core, with its executor and all their threads."""
 
     def __init__(self, workers: int, place: Path, env: dict[str, str]):
         import pyspark
@@ -199,15 +200,17 @@ class Cluster:
             "0",
             self.url,
         ]
-        self._start("master", master, "Starting Spark master")
+        self._start("master", [], master, "Starting Spark master")
         for no in range(self.count):
-            self._start(f"worker-{no}", worker, "Successfully registered with master")
+            self._start(f"worker-{no}", ["taskset", "-c", str(no)], worker, "Successfully registered with master")
         return self.url
 
-    def _start(self, name: str, words: list[str], ready: str) -> None:
+    def _start(self, name: str, bound: list[str], words: list[str], ready: str) -> None:
         log = self.place / f"{name}.log"
         with log.open("w") as out:
-            self.started.append(subprocess.Popen([str(self.home / "bin" / "spark-class"), *words], env=self.env, stdout=out, stderr=out))
+            self.started.append(
+                subprocess.Popen([*bound, str(self.home / "bin" / "spark-class"), *words], env=self.env, stdout=out, stderr=out)
+            )
         limit = time.monotonic() + 60
         while ready not in log.read_text(errors="replace"):
             if time.monotonic() > limit or self.started[-1].poll() is not None:
