@@ -4,10 +4,7 @@ Precedence: a command's option, then an environment variable `LAKE_…`, then a 
 No default for a secret: keys and passwords are files in `secrets`, made by `lake keys create` and at the first start of the serving store.
 """
 
-from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -33,26 +30,19 @@ class Settings(BaseSettings):
         default=(), description='more Spark settings, a JSON list of "name=value"; they win over the lake\'s own'
     )
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy works its own places out: what is cached here does not go with it."""
-        made = super().model_copy(update=update, deep=deep)
-        for name in (name for name, value in vars(type(self)).items() if isinstance(value, cached_property)):
-            made.__dict__.pop(name, None)
-        return made
-
-    @cached_property
+    @property
     def home_path(self) -> Path:
         return self.home.expanduser().resolve()
 
-    @cached_property
+    @property
     def warehouse(self) -> Path:
         return self.home_path / "warehouse"
 
-    @cached_property
+    @property
     def secrets_path(self) -> Path:
         return self.secrets.expanduser().resolve()
 
-    @cached_property
+    @property
     def reports(self) -> Path:
         return self.home_path / "reports"
 

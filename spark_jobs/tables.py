@@ -53,7 +53,8 @@ def _columns(text: str) -> tuple[Column, ...]:
 FILE = "file_sha256 | string | ファイルのハッシュ値: SHA-256 of the delivered file, as received"
 DEPOSITOR = "insurer_number | string | 提出した保険者: depositor, who may see the file"
 
-RECEIPT = "receipt_seq | int | receipt in the file, 1-based"
+RECEIPT = """depositor_number | string | 提出した保険者: insurer that delivered the file
+receipt_seq | int | receipt in the file, 1-based"""
 
 DELIVERY = Table(
     "landing.delivery",
@@ -275,7 +276,6 @@ CLAIM_COPY = Table(
     "提出されたレセプト: one row per delivered receipt: a copy of a claim, its return (返戻) or its re-claim; which of them count is worked out from these",
     _columns(f"""
 insurer_number | string | 保険者番号: insurer of the claim, from HO; null = public payers only
-depositor_number | string | 提出した保険者
 {FILE}
 {RECEIPT}
 claim_form | string | insurer or claim

@@ -35,11 +35,6 @@ def reference() -> Path:
     return REFERENCE
 
 
-def lake_at(place: Path, secrets: Path | None = None) -> Settings:
-    """Settings of another lake, below `place`. (A copy of other settings would keep their folders: these are worked out once.)"""
-    return Settings(home=place / "home", secrets=secrets or place / "secrets", config=ROOT / "config")
-
-
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     place = tmp_path_factory.mktemp("lake")

@@ -16,7 +16,9 @@ from spark_jobs.claim_format.japanese_calendar import western_expr
 BLANK = "^[ \t\r\u3000]*$"
 UNREADABLE = BROKEN + "\x80\xa0\uf8f1\uf8f2\uf8f3"  # how Python reads bytes that are no characters (80, A0, FD-FF as the last ones)
 OUTSIDE = (*PROVIDERS, "GO")  # of the claim form
-MODES = {"N": "-?[0-9.]", "A": r"[ -+\x2d-~]"}  # 数字, 英数 (a comma is no character of a field)
+MODES = {"N": "[-0-9. ]", "A": r"[ -+\x2d-~]"}  # 数字, 英数 (a comma is no character of a field)
+OF_PERSONS = ("RE", "HO", "KO", "SN")
+NUMBERS = ("insurer_number", "public_payer_number", "verified_insurer_number")
 
 
 def prefix_fields(claim_form: str) -> int:
@@ -107,7 +109,7 @@ def _checked(lines: pl.DataFrame, bundle: Bundle) -> pl.DataFrame:
         | (is_open & (pl.col("fields") >= pl.col("expected") - 1))
         | (is_short & (pl.lit(form == "claim") & (pl.col("record_type") != "GO")))
     )
-    own_rule = (
+    wrong = (
         pl.when("is_blank")
         .then(None)
         .when("is_broken")
@@ -118,9 +120,10 @@ def _checked(lines: pl.DataFrame, bundle: Bundle) -> pl.DataFrame:
         .then(pl.lit("unknown_record"))
         .when(~is_counted)
         .then(pl.lit("field_count"))
-        .when(~_has_modes(kind) if form == "claim" else pl.lit(False))
-        .then(pl.lit("field_mode"))
     )
+    lines = lines.with_columns(own_rule=wrong)
+    lines = lines.with_columns(own_rule=_with_field_modes(lines, bundle))
+    own_rule = pl.col("own_rule")
     is_named = pl.col("record_type").str.contains("^[A-Z]{2}$")
     named = pl.when(is_named).then("record_type").otherwise(pl.lit("no record identifier"))
     detail = (
@@ -131,24 +134,35 @@ def _checked(lines: pl.DataFrame, bundle: Bundle) -> pl.DataFrame:
         .when(own_rule == "bad_byte")
         .then(pl.format("{}: a byte that is no character", named))
         .when(own_rule == "field_mode")
-        .then(pl.format("{}: letters where a number stands", named))
+        .then(pl.format("{}: a field that does not fit its mode or length", named))
     )
-    checked = lines.with_columns(own_rule=own_rule).with_columns(
-        detail=detail,
-    )
-    return checked.drop("fields", "expected", "has_prefix", "is_broken", "row_no", "branch_no")
+    return lines.with_columns(detail=detail).drop("fields", "expected", "has_prefix", "is_broken", "row_no", "branch_no")
 
 
-def _has_modes(kind: str) -> pl.Expr:
-    """Claim form: whether the fields of a line that may name a person are of their modes. A comma in a name (no escape exists) shifts the
-    fields behind it, so that a part of a name would stand in a field that is kept."""
-    fits = pl.lit(True)
-    for record_id in privacy.marks(kind, "claim"):
-        marks, fields = privacy.marks(kind, "claim")[record_id], layouts.record(kind, record_id, "claim").fields[1:]
-        cells_ = "".join(f",{'[^,]' if x.pos in marks else MODES.get(x.mode, '[^,]')}*" for x in fields)
-        padded = pl.col("line") + "," * (len(fields) + 1)  # trailing fields may be left out
-        fits &= (pl.col("record_type") != record_id) | padded.str.contains(f"^{record_id}{cells_},")
-    return fits
+def _with_field_modes(lines: pl.DataFrame, bundle: Bundle) -> pl.Series:
+    """`own_rule` with field_mode where a kept field of a line that names a person is not of its mode and length (max_bytes): a name or a
+    number may stand there. In the claim form so for every record with marks: a comma in a text (no escape exists) shifts what follows."""
+    form, kind = bundle.claim_form, bundle.claim_kind
+    marks = privacy.marks(kind, form)
+    found = lines["own_rule"]
+    for record_id in (*OF_PERSONS, *(marks if form == "claim" else ())):
+        if record_id not in marks:
+            continue
+        record, before = layouts.record(kind, record_id, form), "[^,]*," * prefix_fields(form)
+        cells_ = "".join(f",{'[^,]*' if x.pos in marks[record_id] else _mode(x)}" for x in record.fields[1:])
+        of_record = (lines["record_type"] == record_id) & found.is_null()
+        padded = lines.filter(of_record)["line"] + "," * (record.length + 1)  # trailing fields may be left out
+        fits = padded.str.contains(f"^{before}{record_id}{cells_},")
+        if not fits.all():
+            places = of_record.arg_true().filter(~fits)
+            found = found.scatter(places, "field_mode")
+    return found
+
+
+def _mode(field: layouts.Field) -> str:
+    if field.name_en in NUMBERS:
+        return "[ 0-9]*"
+    return f"{MODES[field.mode]}{{0,{field.max_bytes}}}" if field.mode in MODES and field.max_bytes else "[^,]*"
 
 
 def _receipts(lines: pl.DataFrame, bundle: Bundle, known_keys: set[str]) -> pl.DataFrame:

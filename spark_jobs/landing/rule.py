@@ -45,8 +45,8 @@ RULES = {
     "field_count": Rule("stop", "too many or too few fields", "the count of the record's layout", MEND),
     "field_mode": Rule(
         "stop",
-        "a field of the claim form that is not of its mode: a comma in a name may have shifted the fields",
-        "digits where the layout has N, single-byte letters where it has A",
+        "a field that is not of its mode or length, where a name or a number of a person may stand",
+        "digits where the layout has N, single-byte letters where it has A, at most its bytes; digits in payer numbers",
         MEND,
     ),
     "erased": Rule("stop", "lines of a person who had them erased", "nothing of this person", "Nothing; the lines are not kept."),

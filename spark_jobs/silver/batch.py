@@ -24,8 +24,6 @@ from spark_jobs.tables import CLAIM, CLAIM_COPY, CLAIM_REVIEW, FACILITY, LINES_O
 if TYPE_CHECKING:
     from spark_jobs.landing.delivery import DeliveredFile
 
-RECEIPT = ["file_sha256", "receipt_seq"]
-
 
 def run(settings: Settings, files: "Sequence[DeliveredFile]") -> None:
     """Silver of these files from their lines in bronze."""
@@ -142,7 +140,7 @@ def _counting(settings: Settings, table: Table, parts: list[Part], now: pl.DataF
     """The parts of a table, those written again that hold what does not count as it was written: another key, another time, or never."""
     off = now.filter(
         (pl.col("event") == "claim") & ((pl.col("claim_key") != pl.col("receipt_key")) | (pl.col("known_to_claim_month") != STILL))
-    ).select("file_sha256", "receipt_seq", *(pl.col(name).alias(f"{name}_now") for name in KNOWN))
+    ).select(*COPY, *(pl.col(name).alias(f"{name}_now") for name in KNOWN))
     own = [part for part in parts if part.table == table.name]
     if not off.height:
         return own
@@ -158,7 +156,7 @@ def _counting(settings: Settings, table: Table, parts: list[Part], now: pl.DataF
 def _as_known(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Rows of one table as the resolution says: keys and months put right, what never counts left out."""
     names, columns = [name for name in KNOWN if name in rows.columns], rows.columns
-    rows = rows.join(known, on=RECEIPT, how="left", maintain_order="left")
+    rows = rows.join(known, on=COPY, how="left", maintain_order="left")
     rows = rows.filter(pl.col("known_to_claim_month_now").fill_null(STILL) != NEVER)
     return rows.with_columns(pl.coalesce(f"{name}_now", name).alias(name) for name in names).select(columns)
 
@@ -182,23 +180,24 @@ def _apply(settings: Settings, changed: pl.DataFrame, now: pl.DataFrame) -> None
 
 def _replace_receipts(settings: Settings, table: Table, receipts: pl.DataFrame, rows: pl.DataFrame | None) -> None:
     """Rows of exactly these receipts out, others in, in one commit."""
-    where = {name: set(receipts[name]) for name in ("claim_month", *RECEIPT)}  # names also other receipts of these files: they are kept
+    where = {name: set(receipts[name]) for name in ("claim_month", *COPY)}  # names also other receipts of these files: they are kept
     held = delta.scan(settings, table, where).collect()
     if held.height or rows is not None:
-        kept = delta.shaped(table, held.join(receipts, on=RECEIPT, how="anti"))
+        kept = delta.shaped(table, held.join(receipts, on=COPY, how="anti"))
         delta.replace(settings, table, pl.concat([kept, *([delta.shaped(table, rows)] if rows is not None else [])]), where)
 
 
 def _set_last_month(settings: Settings, claims: pl.DataFrame) -> None:
     if not claims.height:
         return
-    source = claims.select(*RECEIPT, "known_to_claim_month")
+    source = claims.select(*COPY, "known_to_claim_month")
     scope = delta.condition({"claim_month": set(claims["claim_month"]), "file_sha256": set(claims["file_sha256"])})
     scope = " and ".join(f"held.{part}" for part in scope.split(" and "))
+    pairs = " and ".join(f"held.{name} = new.{name}" for name in COPY)
     held = DeltaTable(settings.table_path(CLAIM.name))
-    held.merge(
-        source.to_arrow(), f"held.file_sha256 = new.file_sha256 and held.receipt_seq = new.receipt_seq and {scope}", "new", "held"
-    ).when_matched_update({"known_to_claim_month": "new.known_to_claim_month"}).execute()
+    held.merge(source.to_arrow(), f"{pairs} and {scope}", "new", "held").when_matched_update(
+        {"known_to_claim_month": "new.known_to_claim_month"}
+    ).execute()
 
 
 def _read_again(settings: Settings, claims: pl.DataFrame, now: pl.DataFrame) -> dict[Table, pl.DataFrame]:
@@ -212,7 +211,7 @@ def _read_again(settings: Settings, claims: pl.DataFrame, now: pl.DataFrame) -> 
     for file in delivery.files(settings):
         if file.file_sha256 in shas:
             kinds.setdefault((file.claim_kind, file.claim_form), []).append(file)
-    known = now.filter(pl.col("event") == "claim").select("file_sha256", "receipt_seq", *(pl.col(x).alias(f"{x}_now") for x in KNOWN))
+    known = now.filter(pl.col("event") == "claim").select(*COPY, *(pl.col(x).alias(f"{x}_now") for x in KNOWN))
     found: dict[Table, list[pl.DataFrame]] = {}
     for files in kinds.values():
         for part in convert.from_bronze(settings, files, claims.select(COPY)).parts:

@@ -19,7 +19,7 @@ PUBLIC_ONLY = "2"  # second digit of レセプト種別 (別表5)
 SEPARATOR = "\u001f"
 OF_CLAIM = [  # what the tables of lines repeat from the claim
     "rid", "claim_key", "insurer_number", "claim_month", "service_month", "claim_kind", "setting", "facility_code",
-    "prescriber_facility_code", "person_id1", "sex", "age", "has_dialysis", "ward_class", "file_sha256", "receipt_seq",
+    "prescriber_facility_code", "person_id1", "sex", "age", "has_dialysis", "ward_class", "depositor_number", "file_sha256", "receipt_seq",
 ]  # fmt: skip
 PERSON_AS_SENT = {
     "person_id1": pl.col("insured_number_sent"),

@@ -14,7 +14,7 @@ from random import Random
 import polars as pl
 import pytest
 from compare import OF_THE_RUN, contents, differences
-from conftest import lake_at
+from lakes import lake_at
 
 from spark_jobs import ingest, session
 from spark_jobs.claim_format import encoding

@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from compare import contents, differences
-from conftest import ROOT, lake_at
+from lakes import ROOT, lake_at
 
 from spark_jobs import cli, ingest, session
 from spark_jobs.identity import keys

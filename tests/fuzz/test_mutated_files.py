@@ -14,7 +14,7 @@ from random import Random
 
 import polars as pl
 import pytest
-from conftest import ROOT, lake_at
+from lakes import ROOT, lake_at
 from mutation import MUTATIONS, mutated
 from people import people
 from search import Words, search

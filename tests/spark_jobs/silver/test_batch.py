@@ -564,3 +564,13 @@ def test_a_rotation_of_the_key_tears_no_claim_apart(held, empty_lake, tmp_path, 
     (claim,) = held("silver.claim")
     assert (claim.claim_form, claim.key_version) == ("insurer", 2)
     assert [row.key_version for row in sorted(held("silver.claim_copy"), key=lambda row: row.key_version)] == [1, 2]
+
+
+def test_one_file_from_two_depositors_is_one_set_of_claims(held, write_silver, empty_lake):
+    text = claim_form(TWIN_A, OTHER)
+    empty_lake()
+    write_silver([Receipts(text, form="claim"), Receipts(text, form="claim", depositor="06279905")])
+    assert sorted(int(row.points_decided) for row in held("silver.claim")) == [10, 30]
+    assert len(held("silver.claim_drug")) == 2 and len(held("silver.claim_copy")) == 4
+    write_silver([Receipts(text, form="claim")])  # once more
+    assert sorted(int(row.points_decided) for row in held("silver.claim")) == [10, 30]
