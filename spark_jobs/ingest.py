@@ -21,7 +21,7 @@ from spark_jobs.settings import Settings
 from spark_jobs.silver import batch
 from spark_jobs.silver import finding as silver_finding
 
-BATCH_BYTES = 2**30  # one commit per table and batch
+BATCH_BYTES = 2**29  # one commit per table and batch
 BATCH_FILES = 2000
 
 

@@ -33,7 +33,11 @@ def read(bundle: Bundle, known_keys: set[str]) -> tuple[pl.DataFrame, pl.DataFra
     lines = lines.with_columns(rid=pl.col("border").cum_sum().cast(pl.UInt32), receipt_seq=pl.col("receipt_seq").forward_fill())
     lines = _checked(lines, bundle)
     receipts = _receipts(lines, bundle, known_keys)
-    lines = lines.join(receipts.select("rid", "receipt_rule"), on="rid", how="left", maintain_order="left")
+    is_clean = receipts["receipt_rule"].is_null().all() and lines["own_rule"].is_null().all() and not lines["is_blank"].any()
+    if is_clean and (bundle.claim_form == "claim" or (receipts["receipt_seq"] > 0).all()):  # nearly always: nothing to be told apart
+        nothing = pl.lit(None, pl.String)
+        return lines.with_columns(rule=nothing, detail=nothing).drop("border", "is_blank", "own_rule", "fields", "expected"), receipts
+    lines = lines.with_columns(detail=_detail()).join(receipts.select("rid", "receipt_rule"), on="rid", how="left", maintain_order="left")
     outside = pl.lit("outside_receipt") if bundle.claim_form == "insurer" else pl.lit(None, pl.String)
     rule = (
         pl.when(pl.col("is_blank"))
@@ -45,7 +49,7 @@ def read(bundle: Bundle, known_keys: set[str]) -> tuple[pl.DataFrame, pl.DataFra
         .otherwise(pl.coalesce("own_rule", outside))
     )
     told = pl.when(rule == pl.col("own_rule")).then("detail")
-    return lines.with_columns(rule=rule, detail=told).drop("border", "is_blank", "own_rule", "receipt_rule"), receipts
+    return lines.with_columns(rule=rule, detail=told).drop("border", "is_blank", "own_rule", "receipt_rule", "fields", "expected"), receipts
 
 
 def _of_piece(bundle: Bundle, number: int) -> pl.DataFrame:
@@ -90,7 +94,7 @@ def _unquoted(line: str) -> str:
 
 
 def _checked(lines: pl.DataFrame, bundle: Bundle) -> pl.DataFrame:
-    """Adds is_blank, own_rule and detail: what is wrong with the line itself; the prefix as numbers."""
+    """Adds is_blank, own_rule (what is wrong with the line itself), fields and expected (their counts); the prefix as numbers."""
     form, kind = bundle.claim_form, bundle.claim_kind
     prefix, records = prefix_fields(form), layouts.records(kind, form)
     expected = pl.col("record_type").replace_strict({name: r.length for name, r in records.items()}, default=None, return_dtype=pl.Int32)
@@ -121,12 +125,16 @@ def _checked(lines: pl.DataFrame, bundle: Bundle) -> pl.DataFrame:
         .when(~is_counted)
         .then(pl.lit("field_count"))
     )
-    lines = lines.with_columns(own_rule=wrong)
-    lines = lines.with_columns(own_rule=_with_field_modes(lines, bundle))
+    lines = lines.with_columns(own_rule=wrong).drop("has_prefix", "is_broken", "row_no", "branch_no")
+    return lines.with_columns(own_rule=_with_field_modes(lines, bundle))
+
+
+def _detail() -> pl.Expr:
+    """What was found of a line that breaks a rule of its own; never its content."""
     own_rule = pl.col("own_rule")
     is_named = pl.col("record_type").str.contains("^[A-Z]{2}$")
     named = pl.when(is_named).then("record_type").otherwise(pl.lit("no record identifier"))
-    detail = (
+    return (
         pl.when(own_rule == "field_count")
         .then(pl.format("{}: {} fields, expected {}", named, "fields", "expected"))
         .when(own_rule == "unknown_record")
@@ -136,7 +144,6 @@ def _checked(lines: pl.DataFrame, bundle: Bundle) -> pl.DataFrame:
         .when(own_rule == "field_mode")
         .then(pl.format("{}: a field that does not fit its mode or length", named))
     )
-    return lines.with_columns(detail=detail).drop("fields", "expected", "has_prefix", "is_broken", "row_no", "branch_no")
 
 
 def _with_field_modes(lines: pl.DataFrame, bundle: Bundle) -> pl.Series:
@@ -204,14 +211,12 @@ def _receipts(lines: pl.DataFrame, bundle: Bundle, known_keys: set[str]) -> pl.D
         heads.filter(pl.col("record_type") == "HO").unique("rid", keep="first", maintain_order=True), kind, form, "HO", ("insurer_number",)
     )
     birth_date = pl.col("birth_date").fill_null("")
-    last_line = pl.col("record_type").last() if form == "insurer" else pl.lit("")
+    bad = lines.filter(pl.col("own_rule").is_not_null())["rid"].unique().to_list()
+    whole = lines.filter((pl.col("file_no") != pl.col("file_no").shift(-1)).fill_null(True) & (pl.col("record_type") == "RC"))["rid"]
     receipts = (
-        lines.group_by("rid", maintain_order=True)
-        .agg(
-            pl.first("file_no", "receipt_seq", "is_ended"),
-            is_readable=(pl.col("own_rule").is_null()).all(),
-            is_whole=last_line == "RC",
-        )
+        lines.filter("border")
+        .select("rid", "file_no", "receipt_seq", "is_ended")
+        .with_columns(is_readable=~pl.col("rid").is_in(bad), is_whole=pl.col("rid").is_in(whole.to_list()))
         .join(per_piece, on="file_no", maintain_order="left")
         .with_columns(is_last=pl.col("is_last_piece") & (pl.col("rid") == pl.col("rid").max().over("file_no")))
         .join(sent, on="rid", how="left", maintain_order="left")

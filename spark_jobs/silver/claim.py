@@ -9,7 +9,7 @@ import polars as pl
 from polars import selectors
 
 from spark_jobs.claim_format.codes import BENEFICIARY_CLASS
-from spark_jobs.claim_format.data_id import BEFORE_RECLAIM, RETURNED
+from spark_jobs.claim_format.data_id import RETURNED
 from spark_jobs.claim_format.japanese_calendar import to_date, to_month
 from spark_jobs.silver.fields import cells
 from spark_jobs.silver.item import number
@@ -35,7 +35,8 @@ def read(
 ) -> pl.DataFrame:  # fmt: skip
     """One row per receipt with the columns of `silver.claim`, those of `silver.claim_copy`, and what other tables take from it.
 
-    `receipts`: rid, file_no, receipt_seq, sent, data_ids and what is known of the file; `providers`: file_no and IR or YK of a file in
+    `receipts`: rid, file_no, receipt_seq, sent, has_state_before (データ識別 11-14) and what is known of the file;
+    `providers`: file_no and IR or YK of a file in
     the claim form, where it stands once, before the receipts.
     """
     claims = receipts.filter(pl.col("receipt_seq") > 0)
@@ -179,8 +180,7 @@ def _columns() -> dict[str, pl.Expr]:
         .then(pl.coalesce("search_no", "returned_search_no", "own_search_no"))
         .otherwise(pl.col("search_no")),
         "search_no": pl.when(~is_return).then(pl.coalesce("own_search_no", pl.format("{}/{}", "claim_month", "management_no"))),
-        "is_reclaim": ~is_return
-        & (pl.col("search_no").is_not_null() | pl.col("data_ids").list.eval(pl.element().is_in(BEFORE_RECLAIM)).list.any()),
+        "is_reclaim": ~is_return & (pl.col("search_no").is_not_null() | pl.col("has_state_before")),
     }
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from spark_jobs.claim_format.data_id import BEFORE_RECLAIM
 from spark_jobs.silver import (
     claim,
     claim_diagnosis,
@@ -37,8 +38,8 @@ def read(groups: dict[str, pl.DataFrame], receipts: pl.DataFrame, kind: str, for
     `groups`: rid, file_no, line_no, data_id, place, record_type, line. `receipts`: rid, file_no, receipt_seq (0 = outside of any), sent,
     and of the file depositor_number, file_sha256, claim_form, claim_kind, claim_month, key_version.
     """
-    data_ids = pl.concat([group.select("rid", "data_id") for group in groups.values()]).unique().group_by("rid").agg(data_ids="data_id")
-    receipts = receipts.join(data_ids, on="rid", how="left", maintain_order="left")
+    reclaimed = pl.concat([group.filter(pl.col("data_id").is_in(BEFORE_RECLAIM))["rid"] for group in groups.values()]).unique()
+    receipts = receipts.with_columns(has_state_before=pl.col("rid").is_in(reclaimed.to_list()))
     lines, corrected, missing = final_line.order(groups, receipts, kind, form)
     items = item.items(lines, kind, form) if kind != "pha" else pl.DataFrame()
     fees = item.fees(lines, kind, form) if kind == "pha" else {}
