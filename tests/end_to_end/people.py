@@ -4,7 +4,8 @@ import csv
 from pathlib import Path
 
 NAMING = (
-    "name", "kana", "kana_large", "symbol", "symbol_half_width", "number", "number_half_width", "phone", "recipient_number", "chart_numbers",
+    "name", "kana", "kana_large", "symbol", "symbol_half_width", "number", "number_half_width", "wrong_number", "phone", "recipient_number",
+    "chart_numbers",
 )  # fmt: skip
 
 
@@ -14,7 +15,7 @@ def people(truth: Path) -> dict[str, set[str]]:
         rows = list(csv.DictReader(f))
     with (truth / "facilities.csv").open(encoding="utf-8", newline="") as f:
         doctors = {name for row in csv.DictReader(f) for name in row["doctors"].split("|")}
-    found = {column: {row[column] for row in rows} for column in NAMING}
+    found = {column: {row[column] for row in rows if row[column]} for column in NAMING}
     found["chart_numbers"] = {number for row in rows for number in row["chart_numbers"].split()}
     found["birth_date"] = {row["birth_date"] for row in rows if row["birth_date"] < "2000"}  # later ones are also days of treatment
     return found | {"doctors": doctors}
