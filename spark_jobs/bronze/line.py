@@ -34,11 +34,11 @@ def read(bundle: Bundle, known_keys: set[str]) -> tuple[pl.DataFrame, pl.DataFra
     lines = _checked(lines, bundle)
     receipts = _receipts(lines, bundle, known_keys)
     is_clean = receipts["receipt_rule"].is_null().all() and lines["own_rule"].is_null().all() and not lines["is_blank"].any()
-    if is_clean and (bundle.claim_form == "claim" or (receipts["receipt_seq"] > 0).all()):  # nearly always: nothing to be told apart
+    is_outside = (pl.col("receipt_seq") == 0) & ~(pl.col("record_type").is_in(OUTSIDE) & pl.lit(bundle.claim_form == "claim"))
+    if is_clean and not lines.select(is_outside.any()).item():  # nearly always: nothing to be told apart
         nothing = pl.lit(None, pl.String)
         return lines.with_columns(rule=nothing, detail=nothing).drop("border", "is_blank", "own_rule", "fields", "expected"), receipts
     lines = lines.with_columns(detail=_detail()).join(receipts.select("rid", "receipt_rule"), on="rid", how="left", maintain_order="left")
-    outside = pl.lit("outside_receipt") if bundle.claim_form == "insurer" else pl.lit(None, pl.String)
     rule = (
         pl.when(pl.col("is_blank"))
         .then(pl.lit("blank_line"))
@@ -46,7 +46,7 @@ def read(bundle: Bundle, known_keys: set[str]) -> tuple[pl.DataFrame, pl.DataFra
         .then("receipt_rule")
         .when(pl.col("receipt_seq") > 0)
         .then(pl.when(pl.col("receipt_rule").is_not_null()).then(pl.coalesce("own_rule", "receipt_rule")))
-        .otherwise(pl.coalesce("own_rule", outside))
+        .otherwise(pl.coalesce("own_rule", pl.when(is_outside).then(pl.lit("outside_receipt"))))
     )
     told = pl.when(rule == pl.col("own_rule")).then("detail")
     return lines.with_columns(rule=rule, detail=told).drop("border", "is_blank", "own_rule", "receipt_rule", "fields", "expected"), receipts
@@ -148,20 +148,21 @@ def _detail() -> pl.Expr:
 
 def _with_field_modes(lines: pl.DataFrame, bundle: Bundle) -> pl.Series:
     """`own_rule` with field_mode where a kept field of a line that names a person is not of its mode and length (max_bytes): a name or a
-    number may stand there. In the claim form so for every record with marks: a comma in a text (no escape exists) shifts what follows."""
+    number may stand there. In the claim form so for every record: a comma in a text (no escape exists) shifts what follows, and trailing
+    fields may be missing, so that the count of fields tells little."""
     form, kind = bundle.claim_form, bundle.claim_kind
     marks = privacy.marks(kind, form)
     found = lines["own_rule"]
-    for record_id in (*OF_PERSONS, *(marks if form == "claim" else ())):
-        if record_id not in marks:
-            continue
+    records = layouts.records(kind, form)
+    for record_id in records if form == "claim" else (name for name in OF_PERSONS if name in records):
+        of_record = marks.get(record_id, {})
         record, before = layouts.record(kind, record_id, form), "[^,]*," * prefix_fields(form)
-        cells_ = "".join(f",{'[^,]*' if x.pos in marks[record_id] else _mode(x)}" for x in record.fields[1:])
-        of_record = (lines["record_type"] == record_id) & found.is_null()
-        padded = lines.filter(of_record)["line"] + "," * (record.length + 1)  # trailing fields may be left out
+        cells_ = "".join(f",{'[^,]*' if x.pos in of_record else _mode(x)}" for x in record.fields[1:])
+        looked_at = (lines["record_type"] == record_id) & found.is_null()
+        padded = lines.filter(looked_at)["line"] + "," * (record.length + 1)  # trailing fields may be left out
         fits = padded.str.contains(f"^{before}{record_id}{cells_},")
         if not fits.all():
-            places = of_record.arg_true().filter(~fits)
+            places = looked_at.arg_true().filter(~fits)
             found = found.scatter(places, "field_mode")
     return found
 

@@ -57,7 +57,9 @@ RULES = {
         "stop", "the last receipt does not end: the file was cut", "RC and a line end (insurer form), GO (claim form)", MEND
     ),
     "receipt_shape": Rule("stop", "header or payer twice in one receipt, or missing", "one RE, one provider, one HO at most", MEND),
-    "outside_receipt": Rule("stop", "a line before the first receipt of an insurer-form file", "MN first", MEND),
+    "outside_receipt": Rule(
+        "stop", "a line outside of any receipt", "MN first; in the claim form only the provider and GO stand outside", MEND
+    ),
     "blank_line": Rule("stop", "a line without content", "no blank lines", "Nothing is lost; tell the sender."),
     "insurer_mismatch": Rule(
         "tell",

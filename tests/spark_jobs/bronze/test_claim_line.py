@@ -55,6 +55,7 @@ FILES = {  # name → (content, line end)
     "rejected.csv": (receipts(same, lambda r: r.replace(INSURER, OTHER), same), "\r\n"),
     "claim.uke": (claims(claim(1), claim(2)) + "\x1a", "\r\n"),
     "claim_lf.uke": (claims(claim(1), "\x1a" + claim(2)), "\n"),
+    "claim_outside.uke": (claims("IY,1,1112,202405,見本　太郎,2,3550402", "CO,1,1,810000001,", claim(1)), "\r\n"),
     "claim_cut.uke": (claims(claim(1), claim(2)).partition("GO")[0], "\r\n"),
     "claim_no_end.uke": (claims(claim(1), claim(2)).rstrip("\n"), "\r\n"),
     "claim_go.uke": (claims(claim(1), claim(2), go="GO,5,999,99"), "\r\n"),
@@ -220,6 +221,12 @@ def test_a_receipt_without_its_first_line_does_not_flow_into_its_neighbour(taken
 def test_lines_before_the_first_receipt_stay_out(taken: SimpleNamespace) -> None:
     assert _kept(taken, "outside.csv") == {1: 14}
     assert _out(taken, "outside.csv") == {(0, "outside_receipt"): 1}
+
+
+def test_a_line_before_the_first_receipt_of_the_claim_form_stays_out(taken: SimpleNamespace) -> None:
+    """Also where it looks like a drug: it may be a header whose name of record was broken."""
+    assert _kept(taken, "claim_outside.uke") == {0: 2, 1: 5}
+    assert _out(taken, "claim_outside.uke") == {(0, "field_mode"): 1, (0, "outside_receipt"): 1}
 
 
 def test_too_long_a_line_of_the_claim_form(taken: SimpleNamespace) -> None:
