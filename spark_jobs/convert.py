@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from spark_jobs.landing.delivery import DeliveredFile
 
-ROW_GROUP = 2**17
-
 
 @dataclass
 class Converted:

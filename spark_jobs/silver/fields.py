@@ -17,6 +17,14 @@ PAYER = {
     "treatment_days|prescription_count": ("claim.treatment_days", "claim_payer.treatment_days"),
     "total_points": ("claim.points_billed", "claim.points_decided", "claim_payer.points_billed", "claim_payer.points_decided"),
 }
+DIAGNOSIS = {
+    "disease_code": ("claim_diagnosis.disease_code",),
+    "start_date": ("claim_diagnosis.start_date",),
+    "outcome": ("claim_diagnosis.outcome",),
+    "modifier_codes": ("claim_diagnosis.modifier_codes", "claim_diagnosis.is_suspected"),
+    "disease_name": ("claim_diagnosis.is_suspected",),
+    "main_disease": ("claim_diagnosis.is_main",),
+}
 READ: dict[str, dict[str, tuple[str, ...]]] = {
     "MN": {
         "receipt_management_no": ("claim_copy.search_no",),
@@ -61,22 +69,8 @@ READ: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "SN": {"branch_no": ("claim.branch_no",)},
     "MF": {"copay_info_class": ("claim.copay_info_class",)},
-    "SY": {
-        "disease_code": ("claim_diagnosis.disease_code",),
-        "start_date": ("claim_diagnosis.start_date",),
-        "outcome": ("claim_diagnosis.outcome",),
-        "modifier_codes": ("claim_diagnosis.modifier_codes", "claim_diagnosis.is_suspected"),
-        "disease_name": ("claim_diagnosis.is_suspected",),
-        "main_disease": ("claim_diagnosis.is_main",),
-    },
-    "HS": {
-        "disease_code": ("claim_diagnosis.disease_code",),
-        "start_date": ("claim_diagnosis.start_date",),
-        "outcome": ("claim_diagnosis.outcome",),
-        "modifier_codes": ("claim_diagnosis.modifier_codes", "claim_diagnosis.is_suspected"),
-        "disease_name": ("claim_diagnosis.is_suspected",),
-        "main_disease": ("claim_diagnosis.is_main",),
-    },
+    "SY": DIAGNOSIS,
+    "HS": DIAGNOSIS,
     "SB": {
         "disease_code": ("claim_diagnosis.disease_code",),
         "modifier_codes": ("claim_diagnosis.modifier_codes", "claim_diagnosis.is_suspected"),

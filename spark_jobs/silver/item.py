@@ -8,7 +8,6 @@ from spark_jobs.silver.fields import FEES, cells
 ITEMS = ("SI", "IY", "TO", "CO", "SS")  # the lines that carry 診療識別
 NO_POINTS = "97"  # 食事療養・生活療養: yen, not points
 GROUP_BORDERS = ("SH", "TK", "KI", "ST")  # 調剤: each ends the group of the SH before it (§6.4)
-KEPT = ["rid", "line_no", "position", "record_type", "is_sent", "is_decided"]
 ADDED_LATER = tuple(name for name in FEES["CZ"] if name in ("support_fee2", "management_fee", "after_hours"))
 
 

@@ -523,6 +523,15 @@ def test_a_returned_claim_counts_until_its_return_and_again_from_its_re_claim_on
     assert len({row.claim_key for row in held("silver.claim")}) == (1 if second is CORRECTED_AGAIN else 2)
 
 
+def test_a_re_claim_that_only_shows_the_state_before_takes_its_place(held, write_silver, empty_lake):
+    """データ識別 11-14, no 検索番号, no return seen."""
+    again_ = [re(1), *CORRECTED_AGAIN[1:]]
+    empty_lake()
+    write_silver([numbered("A", FIRST)])
+    write_silver([numbered("C", again_, claim_month=202502)])
+    assert known(held) == [(202411, 202501, 10, 1), (202502, 999912, 30, 3)]
+
+
 def test_a_return_without_a_re_claim_leaves_nothing_and_a_return_that_is_withdrawn_leaves_all(held, write_silver, empty_lake, settings):
     first, back = numbered("A", FIRST), numbered("B", returned(FIRST, "A0"), claim_month=202412)
     empty_lake()
