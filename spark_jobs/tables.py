@@ -450,6 +450,63 @@ valid_to | date | last day claimable; null = open
     key=("drug_code", "valid_from"),
 )
 
+BIOSIMILAR_FORM = Table(
+    "masters.biosimilar_form",
+    "BSのある剤形・規格の先行品: one row per 9-digit code of a reference and validity in which a BS or bioAG of its form is listed",
+    _columns(f"""
+drug_code | string | 医薬品コード: 9 digits, of the reference
+ingredient_key | string | key of the ingredient
+valid_from | date | first day
+valid_to | date | last day; null = open
+{SOURCE.strip()}
+"""),
+    key=("drug_code", "valid_from"),
+)
+
+THERAPEUTIC_AREA = Table(
+    "masters.therapeutic_area",
+    "領域: one row per 9-digit code of a biosimilar ingredient: the area that it serves, or that the diagnosis decides",
+    _columns(f"""
+drug_code | string | 医薬品コード: 9 digits
+ingredient_key | string | key of the ingredient
+therapeutic_area_key | string | 領域; null = only the diagnosis tells
+is_decided_by_diagnosis | boolean | an indication of the claim's diagnoses goes before therapeutic_area_key
+{SOURCE.strip()}
+"""),
+    key=("drug_code",),
+)
+
+BIOSIMILAR_INDICATION = Table(
+    "masters.biosimilar_indication",
+    "効能・効果: one row per ingredient, indication of its reference, ICD-10 prefix and validity: does any BS carry it",
+    _columns(f"""
+ingredient_key | string | key of the ingredient
+indication_ja | string | 効能・効果
+therapeutic_area_key | string | 領域 of the indication
+icd10_prefix | string | ICD-10, without the dot; the longest prefix that fits a diagnosis decides
+is_covered | boolean | 適応あり: a BS carries it; null = not known
+valid_from | date | first day
+valid_to | date | last day; null = open
+is_start_assumed | boolean | the day of coverage is not known: taken as the first listing of a BS
+{SOURCE.strip()}
+"""),
+    key=("ingredient_key", "indication_ja", "icd10_prefix", "valid_from"),
+)
+
+DISEASE = Table(
+    "masters.disease",
+    "傷病名マスター: one row per 7-digit disease code and validity; without it no diagnosis has an ICD-10 code",
+    _columns(f"""
+disease_code | string | 傷病名コード: 7 digits, the key on claims
+disease_name_ja | string | 傷病名
+icd10_code | string | ICD-10 without the dot; null = none
+valid_from | date | first day
+valid_to | date | last day; null = open
+{SOURCE.strip()}
+"""),
+    key=("disease_code", "valid_from"),
+)
+
 GENERIC_CLASS = Table(
     "masters.generic_class",
     "後発医薬品に関する情報: one row per 12-digit code and validity",

@@ -26,7 +26,7 @@ published as (
         coalesce(max(patient_count), 0) as patients
     from {{ ref('fct_biosimilar_share') }}
     where
-        population_kind = 'all' and place_level = 'nation' and geography = 'facility_of_use'
+        scope = 'brand' and population_kind = 'all' and place_level = 'nation' and geography = 'facility_of_use'
         and ingredient_key = 'all' and setting = 'all' and period_kind = 'month'
     group by period
 ),

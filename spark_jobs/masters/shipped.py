@@ -86,6 +86,40 @@ class BiosimilarProduct:
 
 
 @dataclass(frozen=True)
+class BiosimilarForm:
+    drug_code: str
+    ingredient_key: str
+    valid_from: date
+    valid_to: date | None
+    source: str
+    source_date: date
+
+
+@dataclass(frozen=True)
+class TherapeuticArea:
+    drug_code: str
+    ingredient_key: str
+    therapeutic_area_key: str | None
+    is_decided_by_diagnosis: bool
+    source: str
+    source_date: date | None
+
+
+@dataclass(frozen=True)
+class BiosimilarIndication:
+    ingredient_key: str
+    indication_ja: str
+    therapeutic_area_key: str
+    icd10_prefix: str
+    is_covered: bool | None
+    valid_from: date
+    valid_to: date | None
+    is_start_assumed: bool
+    source: str
+    source_date: date | None
+
+
+@dataclass(frozen=True)
 class GenericClass:
     yakka_code_12: str
     availability_class: str | None
@@ -315,6 +349,124 @@ def biosimilar_products() -> tuple[BiosimilarProduct, ...]:
                 )
             )
     return tuple(sorted(found, key=lambda p: p.drug_code))
+
+
+CONTAINER = re.compile(r"1(瓶|筒|管|キット|カセット|バイアル)|1mL(バイアル)")
+
+
+def _form(spec_ja: str) -> tuple[str, str]:
+    """(content, container) of a specification: ４０ｍｇ０．８ｍＬ１筒 → 40mg, 筒. The volume is no part of it: ヒュミラ has 40 mg in 0.4 and in 0.8 mL."""
+    spec = unicodedata.normalize("NFKC", spec_ja)
+    content, container = re.match(r"[\d,.]+(?:mg|μg|国際単位|単位)", spec), CONTAINER.search(spec)
+    if not content or not container:
+        raise ValueError(f"biosimilar_products.csv: spec_ja {spec_ja}; expected a content and a container")
+    return content[0], container[1] or container[2]
+
+
+@cache
+def biosimilar_forms() -> tuple[BiosimilarForm, ...]:
+    """References that a listed BS can replace as they are: one of the same content and container, or one that is matched to it.
+
+    Not from the ○ of the price list: ジェノトロピン, the counted brand, has none (同一剤形・規格の後発医薬品がある先発医薬品).
+    """
+    listings: dict[tuple[str, ...], list[tuple[date, date]]] = {}
+    for product, _ in _products():
+        if product["role"] in ("BS", "bioAG"):
+            seen = product["nhi_listing_date"] or product["first_seen_in_price_list"]
+            start = FIRST_DAY if not seen or seen == FIRST_LIST_READ.isoformat() else date.fromisoformat(seen)
+            end = _day(product["transitional_until"]) or date.max
+            for form in ((product["ingredient_key"], *_form(product["spec_ja"])), (product["matched_reference_yakka_code_12"],)):
+                listings.setdefault(form, []).append((start, end))
+    found = []
+    for product, packages in _products():
+        if product["role"] != "REF":
+            continue
+        form = (product["ingredient_key"], *_form(product["spec_ja"]))
+        for start, end in _union([*listings.get(form, ()), *listings.get((product["yakka_code_12"],), ())]):
+            found += (
+                BiosimilarForm(
+                    package.drug_code, product["ingredient_key"], start, None if end == date.max else end, PRICE_LIST, PRICE_LIST_2026_DATE
+                )
+                for package in packages
+            )
+    return tuple(sorted(found, key=lambda row: (row.drug_code, row.valid_from)))
+
+
+def _union(periods: list[tuple[date, date]]) -> list[tuple[date, date]]:
+    """Periods that overlap or follow each other, as one."""
+    joined: list[tuple[date, date]] = []
+    for start, end in sorted(periods):
+        if joined and start <= min(joined[-1][1], date.max - timedelta(days=1)) + timedelta(days=1):
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+AREAS, INDICATIONS = "領域表", "BS効能一覧"  # compiled from labels and maker notices (docs/sources.md); each row names its evidence
+
+
+@cache
+def therapeutic_areas() -> tuple[TherapeuticArea, ...]:
+    """領域 by ingredient; by diagnosis where one drug serves several; by brand for denosumab (ランマーク がん支持療法, プラリア 骨粗鬆症)."""
+    areas = {row["ingredient_key"]: row for row in _seed("therapeutic_areas")}
+    found = []
+    for product, packages in _products():
+        row = areas[product["ingredient_key"]]
+        default: str | None = row["therapeutic_area"]
+        if row["rule"].startswith("diagnosis"):
+            default = None
+        elif row["rule"].startswith("product"):
+            default = "osteoporosis" if "プラリア" in product["product_name_ja"] else "oncology"
+        by_diagnosis = row["rule"].startswith(("diagnosis", "ingredient, except"))
+        found += (
+            TherapeuticArea(package.drug_code, row["ingredient_key"], default, by_diagnosis, f"{AREAS} [{row['source_mark']}]", None)
+            for package in packages
+        )
+    return tuple(sorted(found, key=lambda area: area.drug_code))
+
+
+@cache
+def biosimilar_indications() -> tuple[BiosimilarIndication, ...]:
+    """Indications of each reference, whether a BS carries them, before and from the day that one did.
+
+    yes without a day: from the first listing of a BS on, marked as assumed. C00-C96 stands for each of its three-character categories.
+    """
+    first = {row.ingredient_key: row.first_bs_listing_month for row in biosimilar_ingredients()}
+    found = []
+    for row in _seed("biosimilar_indications"):
+        key, listing = row["ingredient_key"], first[row["ingredient_key"]]
+        start = _first_day_of(row["covered_from"]) or (date(listing // 100, listing % 100, 1) if listing else FIRST_DAY)
+        periods: list[tuple[bool | None, date, date | None]]
+        if row["covered_by_any_bs"] == "yes":
+            periods = [(False, FIRST_DAY, start - timedelta(days=1)), (True, start, None)] if start > FIRST_DAY else [(True, start, None)]
+        else:
+            periods = [({"no": False, "unknown": None}[row["covered_by_any_bs"]], FIRST_DAY, None)]
+        assumed = row["covered_by_any_bs"] == "yes" and not row["covered_from"]
+        found += (
+            BiosimilarIndication(
+                key, row["indication_ja"], row["indication_group"], prefix, is_covered, valid_from, valid_to, assumed,
+                f"{INDICATIONS} [{row['source_mark']}]", None,
+            )
+            for prefix in _icd10_prefixes(row["icd10_prefixes"])
+            for is_covered, valid_from, valid_to in periods
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _first_day_of(text: str) -> date | None:
+    """2014-11 → 2014-11-01; a day stays."""
+    return _day(f"{text}-01" if len(text) == len("2014-11") else text)
+
+
+def _icd10_prefixes(text: str) -> Iterator[str]:
+    """L40.0;C00-C96 → L400, C00, C01 … C96."""
+    for part in text.split(";"):
+        first, _, last = part.partition("-")
+        if last:
+            yield from (f"{first[0]}{number:02}" for number in range(int(first[1:]), int(last[1:]) + 1))
+        else:
+            yield first.replace(".", "")
 
 
 @cache

@@ -13,7 +13,10 @@ select
     end as setting,
     claim.facility_code,
     case when claim.claim_kind = 'pha' then claim.prescriber_facility_code else claim.facility_code end as prescriber_facility_code,
-    coalesce(link.person_id, claim.person_id1) as person_id -- one person over a changed number or key
+    claim.person_id1,
+    coalesce(link.person_id, claim.person_id1) as person_id, -- one person over a changed number or key
+    claim.sex,
+    claim.age
 from {{ source('silver', 'claim') }} as claim
 left join {{ source('silver', 'person_link') }} as link
     on claim.insurer_number = link.insurer_number and claim.person_id1 = link.person_id1

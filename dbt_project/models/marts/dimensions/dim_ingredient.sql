@@ -4,7 +4,8 @@ select
     reference_brand_ja,
     therapeutic_area_ja,
     first_bs_listing_month,
-    is_in_kpi_denominator
+    is_in_kpi_denominator,
+    ingredient_key in ('{{ var("esa_ingredients") | join("', '") }}') as is_paid_by_dialysis_fee
 from {{ ref('stg_masters__biosimilar_ingredient') }}
 union all
 select
@@ -13,4 +14,5 @@ select
     null as reference_brand_ja,
     null as therapeutic_area_ja,
     null as first_bs_listing_month,
-    false as is_in_kpi_denominator
+    false as is_in_kpi_denominator,
+    false as is_paid_by_dialysis_fee

@@ -1,118 +1,85 @@
 {{ config(liquid_by=['population_key', 'period']) }}
 
-with summed as (
+with of_population as (
     select
-        cell.insurer_number,
-        {{ level_keys() }},
-        sum(cell.bs_quantity) as bs_quantity,
-        sum(cell.quantity) as quantity,
-        sum(cell.bs_value_yen) as bs_value_yen,
-        sum(cell.value_yen) as value_yen,
-        sum(cell.unpriced_quantity) as unpriced_quantity,
-        cast(0 as bigint) as bs_patient_count,
-        cast(0 as bigint) as patient_count
-    from {{ at_every_level(ref('int_share_cell')) }}
-    group by cell.insurer_number, {{ level_keys() }}
+        population.population_kind,
+        population.population_key,
+        level.* except (insurer_number, population_kind, population_key)
+    from {{ ref('int_share_level') }} as level
+    inner join {{ ref('int_population_member') }} as population on level.insurer_number = population.insurer_number
+    where level.population_kind = 'insurer'
+    union all
+    select level.* except (insurer_number)
+    from {{ ref('int_share_level') }} as level
+    where level.population_kind = 'employer'
 ),
 
--- patients are no sum of months or places: counted apart, laid beside the sums
-of_insurer as (
-    select * from summed
-    union all
+-- persons are known within one insurer, so that those of a population are a sum
+summed as (
     select
-        insurer_number,
+        population_kind,
+        population_key,
         place_level,
         place_key,
         geography,
+        scope,
         ingredient_key,
         setting,
         period_kind,
         period,
-        0 as bs_quantity,
-        0 as quantity,
-        0 as bs_value_yen,
-        0 as value_yen,
-        0 as unpriced_quantity,
-        bs_patient_count,
-        patient_count
-    from {{ ref('int_patient_count') }}
-),
-
-of_population as (
-    select
-        population.population_kind,
-        population.population_key,
-        of_insurer.place_level,
-        of_insurer.place_key,
-        of_insurer.geography,
-        of_insurer.ingredient_level as ingredient_key,
-        of_insurer.setting_level as setting,
-        of_insurer.period_kind,
-        of_insurer.period,
-        sum(of_insurer.bs_quantity) as bs_quantity,
-        sum(of_insurer.quantity) as quantity,
-        sum(of_insurer.bs_value_yen) as bs_value_yen,
-        sum(of_insurer.value_yen) as value_yen,
-        sum(of_insurer.unpriced_quantity) as unpriced_quantity,
-        sum(of_insurer.bs_patient_count) as bs_patient_count,
-        sum(of_insurer.patient_count) as patient_count
-    from of_insurer
-    inner join {{ ref('int_population_member') }} as population on of_insurer.insurer_number = population.insurer_number
-    group by
-        population.population_kind,
-        population.population_key,
-        of_insurer.place_level,
-        of_insurer.place_key,
-        of_insurer.geography,
-        of_insurer.ingredient_level,
-        of_insurer.setting_level,
-        of_insurer.period_kind,
-        of_insurer.period
-),
-
-in_convention as (
-    select
-        of_population.*,
-        counted.convention,
-        counted.numerator,
-        counted.denominator
+        sum(unpriced_quantity) as unpriced_quantity,
+        sum(patient_count) as patient_count,
+        sum(both_patient_count) as both_patient_count,
+        array(
+            {{ counted('claims_units', 'bs_share_quantity', 'share_quantity', 'bioag_share_quantity') }},
+            {{ counted('price_list_units', 'bs_list_quantity', 'list_quantity', 'bioag_list_quantity') }},
+            {{ counted('value', 'bs_value_yen', 'value_yen', 'bioag_value_yen') }},
+            {{ counted('patients', 'bs_patient_count', 'patient_count', 'bioag_patient_count') }},
+            {{ counted('new_starts', 'bs_start_count', 'start_count', 'bioag_start_count') }}
+        ) as conventions
     from of_population
-        lateral view explode(array(
-            named_struct(
-                'convention', 'claims_units',
-                'numerator', cast(bs_quantity as decimal(26, 12)),
-                'denominator', cast(quantity as decimal(26, 12))
-            ),
-            named_struct(
-                'convention', 'value',
-                'numerator', cast(bs_value_yen as decimal(26, 12)),
-                'denominator', cast(value_yen as decimal(26, 12))
-            ),
-            named_struct(
-                'convention', 'patients',
-                'numerator', cast(bs_patient_count as decimal(26, 12)),
-                'denominator', cast(patient_count as decimal(26, 12))
-            )
-        )) as counted
+    group by population_kind, population_key, place_level, place_key, geography, scope, ingredient_key, setting, period_kind, period
 )
 
 select
-    share.population_kind,
-    share.population_key,
-    share.place_level,
-    share.place_key,
-    share.geography,
-    share.ingredient_key,
-    share.setting,
-    share.period_kind,
-    share.period,
+    summed.population_kind,
+    summed.population_key,
+    summed.place_level,
+    summed.place_key,
+    geography,
+    summed.scope,
+    summed.ingredient_key,
+    summed.setting,
+    summed.period_kind,
+    summed.period,
     share.convention,
     cast(share.numerator as decimal(24, 6)) as numerator,
     cast(share.denominator as decimal(24, 6)) as denominator,
-    {{ ratio('share.numerator', 'share.denominator') }} as share_ratio,
-    share.patient_count,
-    cast(share.unpriced_quantity as decimal(24, 6)) as unpriced_quantity,
-    period.months_in_period
-from in_convention as share
-inner join {{ ref('dim_period') }} as period on share.period_kind = period.period_kind and share.period = period.period
-where share.denominator > 0
+    cast(share.bioag as decimal(24, 6)) as bioag_numerator,
+    case when dialysis.facility_code is null then {{ ratio('share.numerator', 'share.denominator') }} end as share_ratio,
+    case
+        when ingredient.is_paid_by_dialysis_fee is not true then 'seen'
+        when dialysis.facility_code is null then 'partly'
+        else 'not_observable'
+    end as observability,
+    summed.patient_count,
+    summed.both_patient_count,
+    cast(summed.unpriced_quantity as decimal(24, 6)) as unpriced_quantity,
+    if(share.convention = 'new_starts', period.months_with_new_starts, period.months_in_period) as months_in_period
+from summed
+inner join {{ ref('dim_period') }} as period on summed.period_kind = period.period_kind and summed.period = period.period
+left join {{ ref('dim_ingredient') }} as ingredient on summed.ingredient_key = ingredient.ingredient_key
+left join {{ ref('int_dialysis_facility') }} as dialysis
+    on
+        summed.place_level = 'facility'
+        and summed.place_key = dialysis.facility_code
+        and summed.period_kind = dialysis.period_kind
+        and summed.period = dialysis.period
+        and ingredient.is_paid_by_dialysis_fee
+    lateral view explode(summed.conventions) as share
+    lateral view explode(
+        if(summed.geography = 'any', array('facility_of_use', 'prescriber', 'residence', 'enrolment'), array(summed.geography))
+    ) as geography
+where
+    share.denominator > 0
+    and (summed.period_kind <> 'month' or geography in ('facility_of_use', 'prescriber'))
