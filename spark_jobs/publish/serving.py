@@ -35,7 +35,7 @@ GRAIN = {  # one row per …: the primary key of the served table
     "dim_period": PERIOD,
     "dim_place": ("place_level", "place_key"),
     "dim_population": POPULATION,
-    "fct_biosimilar_share": (*POPULATION, *PLACE, "ingredient_key", "setting", *PERIOD, "convention"),
+    "fct_biosimilar_share": (*POPULATION, *PLACE, "scope", "ingredient_key", "setting", *PERIOD, "convention"),
     "fct_biosimilar_kpi": (*POPULATION, *PLACE, *PERIOD, "denominator_kind"),
     "fct_saving_realised": (*POPULATION, *PLACE, "ingredient_key", "setting", *PERIOD, "price_vintage"),
     "fct_completeness": ("insurer_number", "claim_month", "claim_kind"),

@@ -37,7 +37,8 @@ used as (
             and share.period_kind = listed.period_kind
             and share.period = listed.period
     where
-        share.convention = 'claims_units'
+        share.scope = 'brand'
+        and share.convention = 'claims_units'
         and share.setting = 'all'
     group by
         share.population_kind,

@@ -46,7 +46,7 @@ select
     summed.population_key,
     summed.place_level,
     summed.place_key,
-    geography,
+    share_geography as geography,
     summed.scope,
     summed.ingredient_key,
     summed.setting,
@@ -79,7 +79,7 @@ left join {{ ref('int_dialysis_facility') }} as dialysis
     lateral view explode(summed.conventions) as share
     lateral view explode(
         if(summed.geography = 'any', array('facility_of_use', 'prescriber', 'residence', 'enrolment'), array(summed.geography))
-    ) as geography
+    ) as share_geography
 where
     share.denominator > 0
-    and (summed.period_kind <> 'month' or geography in ('facility_of_use', 'prescriber'))
+    and (summed.period_kind <> 'month' or share_geography in ('facility_of_use', 'prescriber'))
