@@ -1,14 +1,20 @@
 """One bundle of delivered bytes, or of lines in bronze, into Parquet parts of bronze and silver: the work of one task.
 
 Polars reads and types the lines; no row passes through Python but those of corrected receipts (JY), distinct texts to be pseudonymised, and
-lines to be sealed. Nothing is committed here. A Spark cluster, where one is named, spreads the bundles over its executors; else threads of
-this process share them (docs/decisions/0006).
+lines to be sealed. Nothing is committed here. A Spark cluster, where one is named, spreads the bundles over its executors; else processes of
+this machine share them (docs/decisions/0006).
 """
 
+import os
 import pickle
+import signal
+import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -31,6 +37,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from spark_jobs.landing.delivery import DeliveredFile
+
+FOR_PROCESSES = 2**26  # bytes to be read from which processes are worth their start, about a second each
+POLARS_THREADS = "POLARS_MAX_THREADS"
 
 
 @dataclass
@@ -183,18 +192,54 @@ def _counts(lines: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
 
 
 def run(settings: Settings, bundles: list[Bundle], spark: "SparkSession | None") -> Iterator[tuple[Bundle, Converted]]:
-    """Each bundle, converted, as they get done: by Spark's executors, or by threads of this process (polars needs no lock of Python's)."""
+    """Each bundle, converted, as they get done: by Spark's executors, by processes of this machine, or, of little, by this process."""
     if spark is None:
-        with ThreadPoolExecutor(settings.cores or (psutil.cpu_count() or 2)) as threads:
-            jobs = {threads.submit(delivered, settings, bundle): bundle for bundle in bundles}
-            for job in as_completed(jobs):
-                yield jobs[job], job.result()
+        with _executor(settings, bundles) as executor:
+            jobs = {executor.submit(delivered, settings, bundle): bundle for bundle in bundles}
+            try:
+                for job in as_completed(jobs):
+                    yield jobs[job], job.result()
+            except BaseException:
+                executor.shutdown(cancel_futures=True)  # waits for the bundles that are being read only
+                raise
         return
     rows = [(number, pickle.dumps((settings, bundle))) for number, bundle in enumerate(bundles)]
     spark.conf.set("spark.sql.leafNodeDefaultParallelism", len(rows))  # one bundle a task
     work = spark.createDataFrame(rows, "number int, work binary")
     for row in work.mapInArrow(_task, "number int, done binary").collect():
         yield bundles[row.number], pickle.loads(row.done)  # noqa: S301 (made by our own task)
+
+
+@contextmanager
+def _executor(settings: Settings, bundles: list[Bundle]) -> Iterator[Executor]:
+    """One polars thread in as many processes as cores; threads where the work is less than processes take to start."""
+    cores = settings.cores or psutil.cpu_count() or 1
+    if cores == 1 or len(bundles) == 1 or sum(piece.length for bundle in bundles for piece in bundle.pieces) < FOR_PROCESSES:
+        with ThreadPoolExecutor(cores) as threads:
+            yield threads
+        return
+    before = os.environ.get(POLARS_THREADS)
+    os.environ[POLARS_THREADS] = "1"  # read when a process loads polars, which a spawned one does before it does anything of ours
+    try:
+        with ProcessPoolExecutor(min(cores, len(bundles)), get_context("spawn"), _begin) as processes:
+            yield processes
+    finally:
+        os.environ.pop(POLARS_THREADS)
+        if before is not None:
+            os.environ[POLARS_THREADS] = before
+
+
+def _begin() -> None:
+    """Of a process that converts: an interrupt is its parent's to see, and it ends with its parent, however that one ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+
+    def end_with_parent() -> None:
+        if parent is not None:
+            wait([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _task(batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":

@@ -28,6 +28,9 @@ class LakeError(Exception):
         self.where, self.found, self.expected, self.action, self.code = where, found, expected, action, code
         super().__init__(f"{where}: {found}; expected {expected}. {action}")
 
+    def __reduce__(self) -> tuple:
+        return LakeError, (self.where, self.found, self.expected, self.action, self.code)  # one kind crosses processes
+
 
 AGAIN = "then run the command again: it goes on where it stopped."
 FULL = ("no space left", "room for the lake's tables", f"Free some space, {AGAIN}")
