@@ -1,8 +1,8 @@
 """One bundle of delivered bytes, or of lines in bronze, into Parquet parts of bronze and silver: the work of one task.
 
 Polars reads and types the lines; no row passes through Python but those of corrected receipts (JY), distinct texts to be pseudonymised, and
-lines to be sealed. Nothing is committed here. A Spark cluster, where one is named, spreads the bundles over its executors; else processes of
-this machine share them (docs/decisions/0006).
+lines to be sealed. Nothing is committed here. A Spark cluster, where one is named, spreads the bundles over its executors; else processes
+of this machine share them (docs/decisions/0006).
 """
 
 import os
