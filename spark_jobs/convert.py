@@ -10,8 +10,8 @@ import pickle
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
@@ -191,18 +191,8 @@ def _counts(lines: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     return counted.join(files, on="file_no").select("insurer_number", "file_sha256", "lines", "quarantined", "receipts")
 
 
-def run(settings: Settings, bundles: list[Bundle], spark: "SparkSession | None") -> Iterator[tuple[Bundle, Converted]]:
-    """Each bundle, converted, as they get done: by Spark's executors, by processes of this machine, or, of little, by this process."""
-    if spark is None:
-        with _executor(settings, bundles) as executor:
-            jobs = {executor.submit(delivered, settings, bundle): bundle for bundle in bundles}
-            try:
-                for job in as_completed(jobs):
-                    yield jobs[job], job.result()
-            except BaseException:
-                executor.shutdown(cancel_futures=True)  # waits for the bundles that are being read only
-                raise
-        return
+def by_spark(bundles: list[Bundle], settings: Settings, spark: "SparkSession") -> Iterator[tuple[Bundle, Converted]]:
+    """Each bundle, converted by Spark's executors."""
     rows = [(number, pickle.dumps((settings, bundle))) for number, bundle in enumerate(bundles)]
     spark.conf.set("spark.sql.leafNodeDefaultParallelism", len(rows))  # one bundle a task
     work = spark.createDataFrame(rows, "number int, work binary")
@@ -211,22 +201,31 @@ def run(settings: Settings, bundles: list[Bundle], spark: "SparkSession | None")
 
 
 @contextmanager
-def _executor(settings: Settings, bundles: list[Bundle]) -> Iterator[Executor]:
-    """One polars thread in as many processes as cores; threads where the work is less than processes take to start."""
+def executor(settings: Settings, byte_count: int) -> Iterator[Executor]:
+    """What converts bundles here: processes with one polars thread each, or threads where so little is not worth the start of processes.
+    What is not begun when the block is left by an error is not begun any more."""
     cores = settings.cores or psutil.cpu_count() or 1
-    if cores == 1 or len(bundles) == 1 or sum(piece.length for bundle in bundles for piece in bundle.pieces) < FOR_PROCESSES:
-        with ThreadPoolExecutor(cores) as threads:
-            yield threads
-        return
-    before = os.environ.get(POLARS_THREADS)
-    os.environ[POLARS_THREADS] = "1"  # read when a process loads polars, which a spawned one does before it does anything of ours
+    if cores == 1 or byte_count < FOR_PROCESSES:
+        found: Executor = ThreadPoolExecutor(cores)
+    else:
+        found = ProcessPoolExecutor(cores, get_context("spawn"), _begin)
+    with _environment(POLARS_THREADS, "1") if isinstance(found, ProcessPoolExecutor) else nullcontext():  # read when it loads polars
+        try:
+            yield found
+        finally:
+            found.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
     try:
-        with ProcessPoolExecutor(min(cores, len(bundles)), get_context("spawn"), _begin) as processes:
-            yield processes
+        yield
     finally:
-        os.environ.pop(POLARS_THREADS)
+        os.environ.pop(name)
         if before is not None:
-            os.environ[POLARS_THREADS] = before
+            os.environ[name] = before
 
 
 def _begin() -> None:

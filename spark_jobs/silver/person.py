@@ -17,9 +17,9 @@ def views(claims: pl.DataFrame) -> pl.DataFrame:
 
 def merge(seen: pl.DataFrame) -> pl.DataFrame:
     """One row per person from several views of him, each with its first and last month."""
-    several = seen.filter(pl.struct(KEY).is_duplicated())
-    if not several.height:
-        return seen.select(*KEY, *LATEST, *IF_GIVEN, "first_service_month", "last_service_month")
+    columns = [*KEY, *LATEST, *IF_GIVEN, "first_service_month", "last_service_month"]
+    is_several = pl.struct(KEY).is_duplicated()
+    several = seen.filter(is_several)
 
     def latest(names: list[str], rows: pl.DataFrame) -> pl.DataFrame:
         # the greatest (month, values): nulls are the smallest
@@ -29,5 +29,4 @@ def merge(seen: pl.DataFrame) -> pl.DataFrame:
     merged = merged.join(latest(LATEST, several.filter(pl.col("last_service_month").is_not_null())), KEY, "left")
     for name in IF_GIVEN:
         merged = merged.join(latest([name], several.filter(pl.col(name).is_not_null())), KEY, "left")
-    alone = seen.filter(~pl.struct(KEY).is_duplicated())
-    return pl.concat([alone.select(merged.columns), merged])
+    return pl.concat([seen.filter(~is_several).select(columns), merged.select(columns)])
