@@ -135,10 +135,8 @@ def _commit(settings: Settings, begun: _Begun, summary: IngestSummary, advance: 
     present = [file for file in files if file not in {error.file for error in lost}]
     counts = _counts(converted)
     for table in (tables.VAULT, tables.SCOPE_PERSON, tables.CLAIM_LINE, tables.QUARANTINE_LINE):
-        delta.delete(
-            settings, table, _of(present) if table.name.startswith("bronze.") else {"file_sha256": {x.file_sha256 for x in present}}
-        )
-        delta.add(settings, table, [part for done in converted for part in done.parts if part.table == table.name])
+        where = _of(present) if table.name.startswith("bronze.") else {"file_sha256": {x.file_sha256 for x in present}}
+        delta.put(settings, table, [part for done in converted for part in done.parts if part.table == table.name], where)
     found = pl.concat([done.findings for done in converted if done.findings.height] or [pl.DataFrame(schema=PARTIAL)])
     told = finding.added_up(found.filter(~pl.col("rule").is_in(["jy_target_missing", "points_identity"])))
     finding.replace(settings, told, present, bronze_finding.WRITTEN_RULES)

@@ -87,8 +87,7 @@ def _of(files: "Sequence[DeliveredFile]", table: Table) -> delta.Where:
 
 def _replace(settings: Settings, table: Table, parts: list[Part], files: "Sequence[DeliveredFile]") -> None:
     """Commit the parts; where a killed run left rows of these files, take them out first."""
-    delta.delete(settings, table, _of(files, table))
-    delta.add(settings, table, parts)
+    delta.put(settings, table, parts, _of(files, table))
 
 
 def _changes(settings: Settings, copies: pl.DataFrame, files: "Sequence[DeliveredFile]") -> tuple[pl.DataFrame, pl.DataFrame]:
