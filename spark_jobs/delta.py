@@ -27,6 +27,7 @@ SKIPPING = ("file_sha256", "claim_month", "service_month")  # statistics of thes
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 VERSION = "lake.version"  # property of a table: the version of its contents, as declared when it was made; lake migrate
 FEW_FILES = 16
+CHECKPOINT_INTERVAL = "10"  # commits: a table with a long history opens as fast as a new one
 MARK = "userMetadata"  # Spark's name for what a commit says of itself
 Where = Mapping[str, Collection[Any]]  # column → values; all must hold
 
@@ -48,7 +49,8 @@ def create_all(settings: Settings) -> None:
             path.mkdir(parents=True, exist_ok=True)
             DeltaTable.create(
                 path, schema(table), mode="ignore", partition_by=list(table.partition_by), description=table.comment,
-                configuration={"delta.dataSkippingStatsColumns": ",".join(_skipping(table)), VERSION: str(table.version)},
+                configuration={"delta.dataSkippingStatsColumns": ",".join(_skipping(table)), VERSION: str(table.version),
+                               "delta.checkpointInterval": CHECKPOINT_INTERVAL},
                 raise_if_key_not_exists=False,
             )  # fmt: skip
 
