@@ -70,6 +70,11 @@ def explained(error: BaseException, place: Path) -> LakeError | None:
                     str(place), "another program wrote to the same table meanwhile", "one writer at a time",
                     "Run the command again when the other has ended.", ExitCode.BUSY,
                 )  # fmt: skip
+            case "BrokenProcessPool":
+                return LakeError(
+                    str(place), "a process that read receipts was ended from outside", "memory for one process per core",
+                    f"Close other programs or lower LAKE_CORES, {AGAIN}", ExitCode.MACHINE,
+                )  # fmt: skip
             case "SchemaMismatchError" | "DeltaProtocolError":
                 return LakeError(
                     str(place), "a table of another version of this project", "the columns of spark_jobs/tables.py", "Run lake migrate.",
