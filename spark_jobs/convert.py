@@ -11,7 +11,7 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
@@ -209,23 +209,28 @@ def executor(settings: Settings, byte_count: int) -> Iterator[Executor]:
         found: Executor = ThreadPoolExecutor(cores)
     else:
         found = ProcessPoolExecutor(cores, get_context("spawn"), _begin)
-    with _environment(POLARS_THREADS, "1") if isinstance(found, ProcessPoolExecutor) else nullcontext():  # read when it loads polars
-        try:
-            yield found
-        finally:
-            found.shutdown(cancel_futures=True)
+        with _inherited():
+            found.submit(os.getpid)  # the first job starts all processes
+    try:
+        yield found
+    finally:
+        found.shutdown(cancel_futures=True)
 
 
 @contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
+def _inherited() -> Iterator[None]:
+    """What a process has from its first moment on, before it loads anything: one polars thread, deaf to interrupts."""
+    before, is_main = os.environ.get(POLARS_THREADS), threading.current_thread() is threading.main_thread()
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_main else None
+    os.environ[POLARS_THREADS] = "1"
     try:
         yield
     finally:
-        os.environ.pop(name)
+        os.environ.pop(POLARS_THREADS)
         if before is not None:
-            os.environ[name] = before
+            os.environ[POLARS_THREADS] = before
+        if is_main:
+            signal.signal(signal.SIGINT, heard)
 
 
 def _begin() -> None:
