@@ -634,9 +634,11 @@ BUILD_RUN = Table(
     "ops.build_run",
     "処理の記録: one row per build that ended well, with what it was built from",
     _columns("""
-build_key | string | hash of the inputs: versions of the tables read, configuration, code of the models
+build_key | string | hash of the inputs: versions of the tables read, code of the models
+code_key | string | hash of the code of the models and of the declared versions of the tables that they read
+source_versions | string | table → Delta version read, JSON
 recorded_at | timestamp | when
-detail | string | models built, tests passed
+detail | string | what was made anew: all, or which insurers and months; models built, tests passed
 """),
     key=("build_key", "recorded_at"),
 )

@@ -5,7 +5,7 @@ The relation must have prefecture_code, geography, ingredient_key, setting and s
 {% macro at_every_level(relation) -%}
     {{ relation }} as cell
     inner join {{ ref('int_place_member') }} as place on cell.prefecture_code = place.prefecture_code
-    inner join {{ ref('int_period_member') }} as period on cell.service_month = period.service_month
+    inner join {{ ref('int_period_member') }} as period on cell.service_month = period.service_month and {{ within_touched_periods('cell.service_month') }}
     lateral view explode(array(cell.ingredient_key, 'all')) as ingredient_level
     lateral view explode(array(cell.setting, 'all')) as setting_level
 {%- endmacro %}

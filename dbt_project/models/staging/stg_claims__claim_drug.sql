@@ -1,5 +1,8 @@
 select
     claim_key,
+    insurer_number,
+    claim_month,
+    service_month,
     file_sha256,
     line_no,
     drug_code,

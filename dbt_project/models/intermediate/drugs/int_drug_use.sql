@@ -1,4 +1,4 @@
-{{ config(materialized='table', liquid_by=['insurer_number', 'service_month']) }}
+{{ config(materialized='table', liquid_by=['insurer_number', 'service_month'], replace_by=['insurer_number', 'service_month']) }}
 
 with use as (
     select
@@ -26,7 +26,9 @@ with use as (
         product.saving_yen_per_claim_unit
     from {{ ref('stg_claims__claim') }} as claim
     inner join {{ ref('stg_claims__claim_drug') }} as drug
-        on claim.claim_key = drug.claim_key and claim.file_sha256 = drug.file_sha256
+        on
+            claim.insurer_number = drug.insurer_number and claim.service_month = drug.service_month
+            and claim.claim_key = drug.claim_key and claim.file_sha256 = drug.file_sha256
     inner join {{ ref('int_product_month') }} as product
         on claim.service_month = product.service_month and drug.drug_code = product.drug_code
     where drug.bundle_kind is distinct from 'dpc' -- its price is the hospital's cost; NDB Open Data has none of these

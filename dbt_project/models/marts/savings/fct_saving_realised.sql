@@ -1,3 +1,5 @@
+{{ config(replace_by=['population_key', 'period']) }}
+
 with used as (
     select *
     from {{ ref('int_share_cell') }}

@@ -1,3 +1,5 @@
+{{ config(replace_by=['population_key', 'period']) }}
+
 with listed as (
     select
         period.period_kind,
