@@ -17,6 +17,7 @@ from spark_jobs.settings import Settings
 from spark_jobs.tables import Table
 
 FOLLOWED = (tables.DELIVERY, tables.DELIVERY_FINDING, tables.CLAIM, tables.CLAIM_DRUG, tables.PERSON_LINK)
+SERVICE_MONTH = "intermediate.int_service_month"  # of dbt: months that the last build knew
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,28 @@ class Touched:
         return f"{len(self.insurers)} insurers, {months}"
 
     def variables(self, settings: Settings) -> dict[str, Any]:
-        """For dbt: the values that each key column of a table can have in rows that contain what was touched (macros/touched.sql)."""
+        """For dbt: the values that each key column of a table can have in rows that contain what was touched (macros/touched.sql).
+
+        A month that no claim had before makes the year longer for every population: then rows of all of them are made anew.
+        """
         found = periods(self.service_months)
-        kinds = {entry.kind for number, entry in config.insurers(settings).items() if number in self.insurers}
-        return {
+        values: dict[str, Any] = {
             "insurer_number": sorted(self.insurers),
-            "population_key": sorted({"all", *kinds, *self.insurers}),
             "service_month": sorted(self.service_months),
             "claim_month": sorted(self.claim_months),
-            "period": {kind: sorted(values) for kind, values in found.items()},
-            "month_of_period": sorted({month for kind, values in found.items() for period in values for month in months_of(kind, period)}),
+            "period": {kind: sorted(months) for kind, months in found.items()},
+            "month_of_period": _months(found),
+            "month_of_fiscal_year": _months({"fiscal_year": found["fiscal_year"]}),
         }
+        if self.service_months <= _known_months(settings):
+            kinds = {entry.kind for number, entry in config.insurers(settings).items() if number in self.insurers}
+            values["population_key"] = sorted({"all", *kinds, *self.insurers})
+        return values
+
+
+def _known_months(settings: Settings) -> set[int]:
+    path = settings.table_path(SERVICE_MONTH)
+    return set(DeltaTable(path).to_pyarrow_table(["service_month"])["service_month"].to_pylist()) if path.exists() else set()
 
 
 def periods(service_months: Iterable[int]) -> dict[str, set[int]]:
@@ -65,6 +77,10 @@ def months_of(period_kind: str, period: int) -> list[int]:
         "benefit_year": (period * 100 + 3, 12),
     }[period_kind]
     return [later(first, n) for n in range(months)]
+
+
+def _months(periods: dict[str, set[int]]) -> list[int]:
+    return sorted({month for kind, values in periods.items() for period in values for month in months_of(kind, period)})
 
 
 def later(month: int, months: int) -> int:
@@ -116,7 +132,7 @@ def _rows(table: Table, files: set[str]) -> pl.LazyFrame:
 
 
 def _relinked(links: pl.DataFrame) -> pl.DataFrame:
-    """Persons who stand for another one now: insurer_number, first and last 診療年月. A person seen for the first time is none: the claims tell."""
+    """Persons who stand for another one now: insurer_number, first and last 診療年月. A new one is none: the claims tell."""
     key = ("insurer_number", "person_id1")
     persons = links.group_by(key).agg(
         pl.col("person_id").n_unique().alias("persons"),

@@ -1,6 +1,6 @@
 {#
 dbt's place to say which rows of a relation its generic tests look at. In a build of what was touched (touched.sql): those rows, of all
-populations, and the months that their years are made of, so that sums can still be compared.
+populations, and the months of their fiscal years, so that sums can still be compared.
 #}
 {% macro spark__get_where_subquery(relation) -%}
     {%- set where = config.get('where', '') -%}
@@ -20,7 +20,7 @@ populations, and the months that their years are made of, so that sums can still
 
 {% macro rows_to_test(replace_by) -%}
     {%- if 'period' in replace_by -%}
-        ({{ touched_period() }} or (period_kind = 'month' and {{ within_touched_periods('period') }}))
+        ({{ touched_period() }} or (period_kind = 'month' and period in ({{ literals(var('touched')['month_of_fiscal_year']) }})))
     {%- else -%}
         {{ touched(replace_by | reject('equalto', 'population_key') | list) }}
     {%- endif -%}

@@ -1,6 +1,6 @@
 {#
 What a build makes anew. `lake build` gives var `touched` (spark_jobs/touched.py) where only claims and deliveries have changed since the last
-build: column → values that rows containing a change can have. Without it everything is made anew.
+build: column → values that rows containing a change can have, no column = any value. Without it everything is made anew.
 
 A model with config `replace_by` (its key columns among those below) then has only such rows computed and put in place of the old ones.
 #}
@@ -9,7 +9,8 @@ A model with config `replace_by` (its key columns among those below) then has on
     {%- if touched is none -%} true {%- else -%}
     {%- set prefix = alias ~ '.' if alias else '' -%}
     {%- for column in columns -%}
-        {%- if column == 'period' -%} {{ touched_period(prefix) }}
+        {%- if column not in touched -%} true
+        {%- elif column == 'period' -%} {{ touched_period(prefix) }}
         {%- else -%} {{ prefix }}{{ column }} in ({{ literals(touched[column]) }})
         {%- endif -%}
         {{- ' and ' if not loop.last }}

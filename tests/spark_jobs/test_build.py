@@ -190,9 +190,10 @@ def test_wrong_figure_stops_the_build_and_the_next_one_is_not_skipped(built, tmp
 
 def test_build_key_follows_the_sources(built):
     settings, _ = built
-    before = build.build_key(settings)
+    before = build.Inputs.now(settings)
     put(settings, tables.DELIVERY_FINDING, {"insurer_number": TOKYO, "file_sha256": "bad", "severity": "stop", "rule": "x"})
-    assert build.build_key(settings) != before
+    assert build.Inputs.now(settings).build_key != before.build_key
+    assert build.Inputs.now(settings).code_key == before.code_key
 
 
 def test_unit_tests_of_the_models(built):
