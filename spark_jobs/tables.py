@@ -643,6 +643,18 @@ detail | string | what was made anew: all, or which insurers and months; models 
     key=("build_key", "recorded_at"),
 )
 
+PUBLICATION = Table(
+    "ops.publication",
+    "公表の記録: one row per publication: the versions of the marts that it shows, and what they were built from",
+    _columns("""
+published_at | timestamp | 公表日時: when
+mart_versions | string | table → Delta version, JSON
+source_versions | string | table → Delta version that the build had read, JSON; null = not known
+code_key | string | hash of the code of the models
+"""),
+    key=("published_at",),
+)
+
 PERSON_LINK = Table(
     "silver.person_link",
     "同一加入者の対応 (仮名): one row per person_id1; the same person_id over key versions and over a changed number inside one insurer",

@@ -54,7 +54,7 @@ class Touched:
 
 def _known_months(settings: Settings) -> set[int]:
     path = settings.table_path(SERVICE_MONTH)
-    return set(DeltaTable(path).to_pyarrow_table(["service_month"])["service_month"].to_pylist()) if path.exists() else set()
+    return set(pl.scan_delta(str(path)).select("service_month").collect()["service_month"]) if path.exists() else set()
 
 
 def periods(service_months: Iterable[int]) -> dict[str, set[int]]:
@@ -97,13 +97,12 @@ def since(settings: Settings, versions: Mapping[str, int]) -> Touched | None:
         events = [changed(settings, table, versions[table.name]) for table in (tables.DELIVERY, tables.DELIVERY_FINDING)]
     except (DeltaError, FileNotFoundError, KeyError, OSError):
         return None
-    relinked = _relinked(links)
+    relinked = months_of_relinked(links)
     files = pl.concat([event.select("insurer_number", "file_sha256") for event in events]).unique()
     delivered = delta.read(settings, tables.DELIVERY).join(files, ["insurer_number", "file_sha256"], "semi")
-    months = {later(first, n) for first, last in relinked["first", "last"].iter_rows() for n in range(_months_between(first, last) + 1)}
     return Touched(
         frozenset(claims["insurer_number"].drop_nulls()) | frozenset(relinked["insurer_number"]),
-        frozenset(claims["service_month"].drop_nulls()) | frozenset(months),
+        frozenset(claims["service_month"].drop_nulls()) | frozenset(relinked["service_month"]),
         frozenset(claims["claim_month"].drop_nulls()) | frozenset(delivered["claim_month"].fill_null(0)),
     )
 
@@ -131,17 +130,18 @@ def _rows(table: Table, files: set[str]) -> pl.LazyFrame:
     return stored.select(table.column_names)
 
 
-def _relinked(links: pl.DataFrame) -> pl.DataFrame:
-    """Persons who stand for another one now: insurer_number, first and last 診療年月. A new one is none: the claims tell."""
-    key = ("insurer_number", "person_id1")
-    persons = links.group_by(key).agg(
+def months_of_relinked(links: pl.DataFrame) -> pl.DataFrame:
+    """(insurer_number, service_month) of persons who stand for another one now. A new person is none: the claims tell."""
+    persons = links.group_by("insurer_number", "person_id1").agg(
         pl.col("person_id").n_unique().alias("persons"),
         pl.min("valid_from_service_month").alias("first"),
         pl.max("valid_to_service_month").alias("last"),
-        (pl.col("sign") < 0).any().alias("was_known"),
-        (pl.col("sign") > 0).any().alias("is_known"),
+        is_gone=~(pl.col("sign") > 0).any(),
     )
-    return persons.filter((pl.col("persons") > 1) | (pl.col("was_known") & ~pl.col("is_known")))
+    moved = persons.filter((pl.col("persons") > 1) | pl.col("is_gone"))
+    months = [(number, later(first, n)) for number, first, last in moved["insurer_number", "first", "last"].iter_rows()
+              for n in range(_months_between(first, last) + 1)]  # fmt: skip
+    return pl.DataFrame(months, {"insurer_number": pl.String, "service_month": pl.Int32}, orient="row").unique()
 
 
 def _months_between(first: int, last: int) -> int:

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from spark_jobs import config
 from spark_jobs.errors import ExitCode, LakeError
-from spark_jobs.publish import marts
+from spark_jobs.publish import figure_change, marts
 from spark_jobs.publish.marts import Mart
 from spark_jobs.publish.postgres import DATABASE, HOST, OWNER, READER, Cluster, running
 from spark_jobs.settings import Settings
@@ -40,6 +40,7 @@ GRAIN = {  # one row per …: the primary key of the served table
     "fct_saving_realised": (*POPULATION, *PLACE, "ingredient_key", "setting", *PERIOD, "price_vintage"),
     "fct_completeness": ("insurer_number", "claim_month", "claim_kind"),
     "fct_unknown_code": (*POPULATION, "service_month", "claim_kind", "drug_code"),
+    figure_change.NAME: figure_change.KEY,
     "fct_ndb_share": ("fiscal_year", "place_level", "place_key", "setting", "ingredient_key"),
 }
 OWN_ROWS = {"fct_completeness"}  # tables of which an insurer sees the rows of its insurer_number
