@@ -18,10 +18,10 @@ A model with config `replace_by` (its key columns among those below) then has on
     {%- endif -%}
 {%- endmacro %}
 
-{# Months that stand in a touched period: what its sums are made of. #}
+{# Months that stand in a touched period: what its sums are made of. All of them in a model that is made whole, and in a view, which stays. #}
 {% macro within_touched_periods(service_month) -%}
     {%- set touched = var('touched', none) -%}
-    {%- if touched is none -%} true {%- else -%} {{ service_month }} in ({{ literals(touched['month_of_period']) }}) {%- endif -%}
+    {%- if touched is none or not config.get('replace_by') -%} true {%- else -%} {{ service_month }} in ({{ literals(touched['month_of_period']) }}) {%- endif -%}
 {%- endmacro %}
 
 {% macro touched_period(prefix='') -%}
