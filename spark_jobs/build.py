@@ -29,6 +29,8 @@ SOURCES = (
     tables.PERSON_LINK,
     tables.DRUG,
     tables.DRUG_PRICE,
+    tables.PRICE_LIST_ITEM,
+    tables.GENERIC_CLASS,
     tables.BIOSIMILAR_INGREDIENT,
     tables.BIOSIMILAR_PRODUCT,
     tables.PREFECTURE,

@@ -35,12 +35,14 @@ GRAIN = {  # one row per …: the primary key of the served table
     "dim_period": PERIOD,
     "dim_place": ("place_level", "place_key"),
     "dim_population": POPULATION,
+    "dim_yakko_class": ("yakko_class_2",),
     "fct_biosimilar_share": (*POPULATION, *PLACE, "ingredient_key", "setting", *PERIOD, "convention"),
     "fct_biosimilar_kpi": (*POPULATION, *PLACE, *PERIOD, "denominator_kind"),
     "fct_saving_realised": (*POPULATION, *PLACE, "ingredient_key", "setting", *PERIOD, "price_vintage"),
     "fct_completeness": ("insurer_number", "claim_month", "claim_kind"),
     "fct_unknown_code": (*POPULATION, "service_month", "claim_kind", "drug_code"),
     figure_change.NAME: figure_change.KEY,
+    "fct_generic_share": (*POPULATION, *PLACE, "setting", *PERIOD, "yakko_class_2", "scope", "variant"),
     "fct_ndb_share": ("fiscal_year", "place_level", "place_key", "setting", "ingredient_key"),
 }
 OWN_ROWS = {"fct_completeness"}  # tables of which an insurer sees the rows of its insurer_number
