@@ -299,6 +299,21 @@ def inspect(
 
 
 @app.command()
+def explain(
+    figure: Annotated[str, typer.Argument(help="fct_biosimilar_share or fct_generic_share")],
+    filters: Annotated[list[str] | None, typer.Argument(help="key=value of the row, e.g. ingredient_key=infliximab period=202504")] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="show the pseudonymised lines of the claims shown")] = False,
+    limit: Annotated[int, typer.Option(help="rows shown of each list; totals are of all", min=1)] = 20,
+) -> None:
+    """From a figure to its cells, claims and lines. Logged. What is not named is all, the nation, the latest month."""
+    from spark_jobs.publish import explain as job
+
+    asked = dict(text.partition("=")[::2] for text in filters or ())
+    with lake("explain") as settings:
+        job.show(settings, figure, asked, lines, limit, Console())
+
+
+@app.command()
 def maintain(
     keep_days: Annotated[int, typer.Option(help="days for which older versions of the tables can still be read", min=0)] = 7,
 ) -> None:
