@@ -721,7 +721,7 @@ ACCESS = Table(
     _columns("""
 recorded_at | timestamp | when
 os_user | string | who: user of the operating system
-command | string | keys rotate, reidentify, erase, persons link, explain
+command | string | keys rotate, reidentify, erase, persons link
 insurer_number | string | 保険者番号; null = several
 person_count | int | persons concerned
 purpose | string | 利用目的, as in the insurer's file

@@ -1,11 +1,13 @@
 """`lake explain` leads from figures drawn at random to drug lines whose sum is the figure, and to the receipts that hold them."""
 
+import io
 import random
 from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
 import pytest
+from rich.console import Console
 
 from spark_jobs.errors import LakeError
 from spark_jobs.publish import explain
@@ -48,7 +50,18 @@ def test_ten_random_figures_end_at_claims_whose_sum_is_the_figure(settings: Sett
         assert written.filter(pl.col("line").is_null() | ~pl.col("line").str.contains(pl.col("drug_code"))).is_empty()
 
 
-def test_a_use_is_logged_and_what_is_no_figure_is_refused(settings: Settings):
+def test_a_use_is_logged_with_the_number_of_persons_and_no_pseudonym(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    logged: list[dict] = []
+    monkeypatch.setattr(explain.access, "record", lambda _, *said, **more: logged.append({"said": said, **more}))
+    out = Console(width=200, record=True, file=io.StringIO())
+    explain.show(settings, "fct_biosimilar_share", {"convention": "patients"}, True, 3, out)
+    found = explain.explain(settings, "fct_biosimilar_share", {"convention": "patients"})
+    assert [use["said"] for use in logged] == [("explain", None, found.row["patient_count"])]
+    assert "the sum of the lines is the figure" in out.export_text(clear=False)
+    assert not any(person in f"{logged} {out.export_text(clear=False)}" for person in found.lines["person"])
+
+
+def test_what_is_no_figure_is_refused(settings: Settings):
     with pytest.raises(LakeError, match="fct_biosimilar_share or fct_generic_share"):
         explain.explain(settings, "dim_place", {})
     with pytest.raises(LakeError, match="colour"):
