@@ -15,7 +15,10 @@ from recompute import GRAIN, day, grains, seed
 LIST_DATE = date(2025, 7, 16)  # of the shipped 後発医薬品に関する情報
 REVISION_AFTER = 202604  # 薬価改定: from this month the list is of the prices before
 OFFICIAL_MONTHS = {"mhlw_insurer": (3, 9)}  # others: every month
-OTHER_ITEMS = ("経腸成分栄養剤", "除去ミルク")  # その他の品目 of the カットオフ値, with 生薬 and 漢方 (51, 52, 59)
+OTHER_ITEMS = {  # その他の品目 of the カットオフ値, whose ingredient in the list is 経腸成分栄養剤 or a 除去ミルク; with 生薬 and 漢方 (51, 52, 59)
+    "3259103B1036", "3259107A1039", "3259109S1025", "3259114S1026", "3259117S1020", "3259118S1024", "3259118T1020", "3259119S1029",
+    "3259120S1021", "3259121T1021", "3279103X2032", "3279104X2037",
+}  # fmt: skip
 COORDINATES = (
     "population_kind", "population_key", "place_level", "place_key", "geography", "setting", "period_kind", "period", "yakko_class_2",
     "scope", "variant",
@@ -40,7 +43,7 @@ def class_list() -> dict[str, list[Listed]]:
     found: dict[str, list[Listed]] = defaultdict(list)
     for row in seed("generic_availability_2025_07.csv"):
         code, end = row["yakka_code_12"], day(row["transitional_until"]) or recompute.LAST_DAY
-        is_other = row["ingredient_name_ja"].endswith(OTHER_ITEMS) or code[:2] in ("51", "52", "59")
+        is_other = code in OTHER_ITEMS or code[:2] in ("51", "52", "59")
         flags = (bool(row["excluded_from_addon"]), bool(row["counted_in_cutoff"]), is_other)
         change = re.match(r"R(\d+)\.(\d+)\.(\d+)から「(.)」", row["remark_ja"])
         if change:
