@@ -37,6 +37,8 @@ SOURCES = (
     tables.STRUCTURAL_BREAK,
     tables.NDB_QUANTITY,
     tables.INSURER,
+    tables.MEASURE,
+    tables.TARGET,
 )
 SHOWN = ("model", "test")
 TOUCHED = "touched"  # a build of what was touched: repeated, it makes good what it left half done
@@ -125,13 +127,36 @@ def unit_tests(settings: Settings) -> int:
 
 
 def write_config(settings: Settings) -> None:
-    """config/insurers and config/regions → masters, only where they changed."""
+    """config/ → masters, only where it changed."""
     insurers = [
         (i.insurer_number, i.name_ja, i.short_name_ja, i.kind, i.prefecture_code, i.member_count, i.start_claim_month, ",".join(i.kinds))
         for i in config.insurers(settings).values()
     ]
     members = [(r.region_key, r.name_ja, number) for r in config.regions(settings).values() for number in r.insurers]
-    for table, rows in ((tables.INSURER, insurers), (tables.REGION_INSURER, members)):
+    measures = [
+        (
+            m.measure_key, m.name_ja, m.name_en, m.definition_ja, m.definition_en, m.numerator_ja, m.denominator_ja, m.unit, m.convention,
+            m.convention_ja, m.direction, " ".join(m.limits_ja), "; ".join(m.sources), "; ".join(m.checked_against) or None,
+            "、".join(config.SCHEMES[scheme] for scheme in m.schemes) or None, m.status, m.next_review, m.model, m.column,
+            " and ".join(f"{column} = '{value}'" for column, value in m.where.items()) or None,
+        )
+        for m in config.measures(settings).values()
+    ]  # fmt: skip
+    targets = [
+        (
+            t.target_key, t.name_ja, owner.owner_kind, owner.owner_key, t.measure_key, t.value_ratio, t.due_date, t.valid_from, t.valid_to,
+            t.source,
+        )
+        for owner in config.targets(settings).values()
+        for t in owner.targets
+    ]  # fmt: skip
+    written: tuple[tuple[tables.Table, list[tuple[Any, ...]]], ...] = (
+        (tables.INSURER, insurers),
+        (tables.REGION_INSURER, members),
+        (tables.MEASURE, measures),
+        (tables.TARGET, targets),
+    )
+    for table, rows in written:
         if set(delta.read(settings, table).rows()) != set(rows):
             delta.replace(settings, table, [dict(zip(table.column_names, row, strict=True)) for row in rows])
 

@@ -33,7 +33,7 @@ members_app = typer.Typer(no_args_is_help=True, help="Who was insured when: the 
 reviews_app = typer.Typer(no_args_is_help=True, help="Results of later reviews (再審査, 過誤).")
 keys_app = typer.Typer(no_args_is_help=True, help="Each insurer's own key; without it nothing is ingested.")
 persons_app = typer.Typer(no_args_is_help=True, help="Persons of several insurers, inside a scope of joint use.")
-config_app = typer.Typer(no_args_is_help=True, help="Insurers and regions, as files.")
+config_app = typer.Typer(no_args_is_help=True, help="Insurers, regions, measures and targets, as files.")
 app.add_typer(masters_app, name="masters")
 app.add_typer(members_app, name="members")
 app.add_typer(reviews_app, name="reviews")
@@ -412,12 +412,13 @@ def access(insurer: InsurerOption = None) -> None:
 
 @config_app.command("check")
 def config_check() -> None:
-    """Read every file of config/; says file, found, expected."""
+    """Read every file of config/; says file, line, found, expected."""
     from spark_jobs import config
 
     settings = Settings()
-    insurers, regions = config.insurers(settings), config.regions(settings)
-    console.print(f"config: {len(insurers)} insurers, {len(regions)} regions")
+    insurers, regions, measures = config.insurers(settings), config.regions(settings), config.measures(settings)
+    targets = sum(len(owner.targets) for owner in config.targets(settings).values())
+    console.print(f"config: {len(insurers)} insurers, {len(regions)} regions, {len(measures)} measures, {targets} targets")
 
 
 def main() -> None:

@@ -630,6 +630,52 @@ insurer_number | string | 保険者番号
     key=("region_key", "insurer_number"),
 )
 
+MEASURE = Table(
+    "masters.measure",
+    "指標の登録簿: one row per measure of config/measures",
+    _columns("""
+measure_key | string | 指標の鍵
+name_ja | string | 名称
+name_en | string | English name
+definition_ja | string | 定義
+definition_en | string | English definition
+numerator_ja | string | 分子, or what is summed
+denominator_ja | string | 分母; null = a sum
+unit | string | 単位: ratio (0-1), yen, claim_unit, price_list_unit, count, per_1000_members, point
+convention | string | 数え方の鍵, as in the column convention of its model; null = one only
+convention_ja | string | 数え方
+direction | string | 望ましい方向: higher, lower, neutral
+limits_ja | string | 限界: what it does not say
+source | string | 出典 of the definition
+checked_against | string | 照合した資料; null = nothing official to compare with
+schemes_ja | string | 関係する制度, 、 between; null = none
+status | string | in_use 使用中, planned 準備中
+next_review | date | 次の見直し
+model_name | string | dbt model that computes it
+column_name | string | column of that model
+row_filter | string | rows of the model that are this measure; null = all
+"""),
+    key=("measure_key",),
+)
+
+TARGET = Table(
+    "masters.target",
+    "目標値: one row per target of config/targets",
+    _columns("""
+target_key | string | 目標の鍵
+name_ja | string | 名称
+owner_kind | string | 設定者の種類: nation, prefecture, insurer_kind, insurer
+owner_key | string | 設定者: all, 01-47, kind of insurer or insurer number
+measure_key | string | 指標の鍵
+value_ratio | decimal(9,8) | 目標値 0-1
+due_date | date | 期限
+valid_from | date | 設定日: first day on which it holds
+valid_to | date | last day; null = open
+source | string | 出典
+"""),
+    key=("target_key",),
+)
+
 BUILD_RUN = Table(
     "ops.build_run",
     "処理の記録: one row per build that ended well, with what it was built from",

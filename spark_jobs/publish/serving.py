@@ -32,9 +32,11 @@ PERIOD = ("period_kind", "period")
 GRAIN = {  # one row per …: the primary key of the served table
     "dim_ingredient": ("ingredient_key",),
     "dim_insurer": ("insurer_number",),
+    "dim_measure": ("measure_key",),
     "dim_period": PERIOD,
     "dim_place": ("place_level", "place_key"),
     "dim_population": POPULATION,
+    "dim_target": ("target_key",),
     "dim_yakko_class": ("yakko_class_2",),
     "fct_biosimilar_share": (*POPULATION, *PLACE, "ingredient_key", "setting", *PERIOD, "convention"),
     "fct_biosimilar_kpi": (*POPULATION, *PLACE, *PERIOD, "denominator_kind"),
