@@ -36,6 +36,7 @@ SOURCES = (
     tables.PREFECTURE,
     tables.STRUCTURAL_BREAK,
     tables.NDB_QUANTITY,
+    tables.NDB_CLASS,
     tables.INSURER,
     tables.MEASURE,
     tables.TARGET,

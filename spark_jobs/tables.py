@@ -513,6 +513,22 @@ source | string | file name
     key=("fiscal_year", "route", "setting", "cell_kind", "cell_key", "drug_code"),
 )
 
+NDB_CLASS = Table(
+    "masters.ndb_class",
+    "NDBオープンデータの掲載範囲: one row per fiscal year, route, setting and 薬効分類 of a sheet: what a drug that it does not list can have",
+    _columns("""
+fiscal_year | int | 年度 of treatment
+ndb_round | int | 第 n 回
+route | string | injection, oral, topical
+setting | string | inpatient, outpatient_in_hospital, outpatient_pharmacy
+yakko_class_3 | string | 薬効分類: 3 digits
+row_count | int | drugs listed
+unlisted_at_most | decimal(24,5) | 掲載されない品目の上限: 0 = the class is listed whole, else the last total listed (its threshold where that is hidden)
+source | string | file name
+"""),
+    key=("fiscal_year", "route", "setting", "yakko_class_3"),
+)
+
 DRUG_MASTER_ITEM = Table(
     "masters.drug_master_item",
     "医薬品マスターの行: one row per edition and 9-digit drug code, as published; masters.drug and masters.drug_price are made of it",
