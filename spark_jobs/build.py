@@ -37,6 +37,7 @@ SOURCES = (
     tables.STRUCTURAL_BREAK,
     tables.NDB_QUANTITY,
     tables.NDB_CLASS,
+    tables.PUBLISHED_SERIES,
     tables.INSURER,
     tables.MEASURE,
     tables.TARGET,
@@ -137,7 +138,8 @@ def write_config(settings: Settings) -> None:
     measures = [
         (
             m.measure_key, m.name_ja, m.name_en, m.definition_ja, m.definition_en, m.numerator_ja, m.denominator_ja, m.unit, m.convention,
-            m.convention_ja, m.direction, " ".join(m.limits_ja), "; ".join(m.sources), "; ".join(m.checked_against) or None,
+            m.convention_ja, m.n_ja, m.price_ja, m.data_ja,
+            m.direction, " ".join(m.limits_ja), "; ".join(m.sources), "; ".join(m.checked_against) or None,
             "、".join(config.SCHEMES[scheme] for scheme in m.schemes) or None, m.status, m.next_review, m.model, m.column,
             " and ".join(f"{column} = '{value}'" for column, value in m.where.items()) or None,
         )

@@ -487,6 +487,8 @@ break_date | date | day of effect
 break_kind | string | price_revision, fee_revision, listing_rule, patient_payment …
 title_ja | string | 名称
 title_en | string | English title
+affects | string | 影響: what it bends, ; between (value, savings, bs quantity …)
+ingredient_keys | string | 関係する成分, comma between; null = all
 {SOURCE.strip()}
 """),
     key=("break_date", "title_en"),
@@ -511,6 +513,25 @@ hidden_below | int | threshold of the table: 400 or 1000
 source | string | file name
 """),
     key=("fiscal_year", "route", "setting", "cell_kind", "cell_key", "drug_code"),
+)
+
+PUBLISHED_SERIES = Table(
+    "masters.published_series",
+    "公表値: one row per published figure of a metric, scope, ingredient and period; many definitions, context for ours",
+    _columns("""
+metric_key | string | 指標: bs_value_share, generic_quantity_share …
+metric_ja | string | 名称
+scope | string | 範囲: national, kyokai_kenpo …
+ingredient_key | string | 成分; all_biosimilars, all_generics = all of them
+period | string | 期間: FY2024, 2025-09; null = not stated
+value | decimal(18,5) | 値
+unit | string | 単位: ratio (0-1), hundred_million_yen 億円
+definition | string | 定義, as published; null = not stated
+note | string | 備考
+source | string | 出典
+confidence | string | 確度: high, medium and why
+"""),
+    key=("metric_key", "scope", "ingredient_key", "period"),
 )
 
 NDB_CLASS = Table(
@@ -660,6 +681,9 @@ denominator_ja | string | 分母; null = a sum
 unit | string | 単位: ratio (0-1), yen, claim_unit, price_list_unit, count, per_1000_members, point
 convention | string | 数え方の鍵, as in the column convention of its model; null = one only
 convention_ja | string | 数え方
+n_ja | string | n: what stands behind the figure
+price_ja | string | 薬価の時点
+data_ja | string | データ: what it is counted on
 direction | string | 望ましい方向: higher, lower, neutral
 limits_ja | string | 限界: what it does not say
 source | string | 出典 of the definition

@@ -21,6 +21,7 @@ SHIPPED: dict[tables.Table, Callable[[], Sequence[object]]] = {
     tables.GENERIC_CLASS: shipped.generic_classes,
     tables.PREFECTURE: shipped.prefectures,
     tables.STRUCTURAL_BREAK: shipped.structural_breaks,
+    tables.PUBLISHED_SERIES: shipped.published_figures,
 }
 NDB, NDB_CLASS = tables.NDB_QUANTITY, tables.NDB_CLASS
 SCOPE = ("ndb_round", "route", "setting", "cell_kind")  # what a workbook replaces as a whole

@@ -113,8 +113,25 @@ class StructuralBreak:
     break_kind: str
     title_ja: str
     title_en: str
+    affects: str
+    ingredient_keys: str | None
     source: str
     source_date: date | None
+
+
+@dataclass(frozen=True)
+class PublishedFigure:
+    metric_key: str
+    metric_ja: str
+    scope: str
+    ingredient_key: str
+    period: str | None
+    value: Decimal
+    unit: str
+    definition: str | None
+    note: str | None
+    source: str
+    confidence: str
 
 
 @dataclass(frozen=True)
@@ -349,8 +366,34 @@ def prefectures() -> tuple[Prefecture, ...]:
 
 @cache
 def structural_breaks() -> tuple[StructuralBreak, ...]:
-    """Dated events that bend a series: price and fee revisions, listings, supply, patient payment, law."""
+    """Dated events that bend a series: price and fee revisions, listings, supply, patient payment, law.
+
+    An event concerns the ingredients that its title names, by the ingredient or by the counted reference brand; none = all.
+    """
+    names: dict[str, tuple[str, str]] = {}
+    for row in _seed("biosimilar_ingredients"):
+        ingredient = re.split(r"\(|アルファ| ベータ", row["ingredient_ja"])[0].strip()
+        names[row["ingredient_key"]] = (ingredient, re.split(r"[^ァ-ヶー]", row["originator_brand_counted"])[0])
+    found = []
+    for row in _seed("structural_breaks"):
+        # no katakana before it: フィルグラスチム is no part of ペグフィルグラスチム
+        keys = [k for k, both in names.items() if any(re.search(rf"(?<![ァ-ヶー]){name}", row["title_ja"]) for name in both)]
+        found.append(
+            StructuralBreak(
+                date.fromisoformat(row["date"]), row["kind"], row["title_ja"], row["title_en"], row["affects"], ",".join(keys) or None,
+                row["source_mark"], None,
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+@cache
+def published_figures() -> tuple[PublishedFigure, ...]:
+    """Figures that ministries, insurers and others have published, to lay beside ours: context, of many definitions."""
     return tuple(
-        StructuralBreak(date.fromisoformat(row["date"]), row["kind"], row["title_ja"], row["title_en"], row["source_mark"], None)
-        for row in _seed("structural_breaks")
-    )
+        PublishedFigure(
+            **{name: row[name] for name in ("metric_key", "metric_ja", "scope", "ingredient_key", "unit", "source", "confidence")},
+            period=row["period"] or None, value=Decimal(row["value"]), definition=row["definition"] or None, note=row["notes"] or None,
+        )
+        for row in _seed("published_series")
+    )  # fmt: skip

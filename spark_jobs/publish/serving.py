@@ -36,6 +36,7 @@ GRAIN = {  # one row per …: the primary key of the served table
     "dim_period": PERIOD,
     "dim_place": ("place_level", "place_key"),
     "dim_population": POPULATION,
+    "dim_structural_break": ("break_date", "title_en", "ingredient_key"),
     "dim_target": ("target_key",),
     "dim_yakko_class": ("yakko_class_2",),
     "fct_biosimilar_share": (*POPULATION, *PLACE, "ingredient_key", "setting", *PERIOD, "convention"),
@@ -46,6 +47,8 @@ GRAIN = {  # one row per …: the primary key of the served table
     figure_change.NAME: figure_change.KEY,
     "fct_generic_share": (*POPULATION, *PLACE, "setting", *PERIOD, "yakko_class_2", "scope", "variant"),
     "fct_ndb_share": ("fiscal_year", "place_level", "place_key", "setting", "ingredient_key"),
+    "fct_ndb_share_month": (*PERIOD, "setting", "ingredient_key"),
+    "fct_reconciliation": ("fiscal_year", "place_level", "place_key", "setting", "ingredient_key", "convention", "official_kind"),
 }
 OWN_ROWS = {"fct_completeness"}  # tables of which an insurer sees the rows of its insurer_number
 SHARED_NAMES = {"dim_insurer", "dim_population"}  # who takes part is known to all who take part

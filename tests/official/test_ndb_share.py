@@ -127,7 +127,7 @@ def published_row(cells: list[Decimal], threshold: int, scheme: str) -> tuple[De
 
 
 ROUNDS = {1: ("r1", 1000), 2: ("r1", 1000), 3: ("r1", 400), 5: ("r5", 400), 7: ("r7", 400), 9: ("r9", 400)}
-TRIALS = 40  # of each round; one trial = one 薬効分類 with one ingredient of four counted drugs and as many others as fill its limit
+TRIALS = 20  # of each round; one trial = one 薬効分類 with one ingredient of four counted drugs and as many others as fill its limit
 Truth = dict[tuple[str, int, str, str], dict[str, Decimal]]
 
 
@@ -222,9 +222,9 @@ def test_bounds_hold_the_truth_whatever_the_scheme_hides(spark, hidden_tables):
     by_round = {year: [r for r in rows if r.fiscal_year == year] for year in {r.fiscal_year for r in rows}}
     assert {year - 2013 for year in by_round} == set(ROUNDS)
     for year, part in by_round.items():  # each scheme is really tried: places with hidden cells, with drugs cut off, and with neither
-        assert sum(r.hidden_cell_count > 0 for r in part) > 100, year
-        assert sum(r.unlisted_drug_count > 0 for r in part) > 100, year
-        assert sum(r.share_ratio_high - r.share_ratio_low < Decimal("0.5") for r in part) > 100, year  # and says something
+        assert sum(r.hidden_cell_count > 0 for r in part) > 50, year
+        assert sum(r.unlisted_drug_count > 0 for r in part) > 50, year
+        assert sum(r.share_ratio_high - r.share_ratio_low < Decimal("0.5") for r in part) > 50, year  # and says something
 
 
 @pytest.mark.parametrize(

@@ -1,2 +1,25 @@
-select *
+select
+    measure_key,
+    name_ja,
+    name_en,
+    definition_ja,
+    definition_en,
+    numerator_ja,
+    denominator_ja,
+    unit,
+    convention,
+    convention_ja,
+    n_ja,
+    price_ja,
+    data_ja,
+    direction,
+    limits_ja,
+    source,
+    checked_against,
+    schemes_ja,
+    status,
+    next_review,
+    model_name,
+    column_name,
+    row_filter
 from {{ source('masters', 'measure') }}

@@ -27,8 +27,8 @@ published as (
 bounded as (
     select
         *,
-        -- null: the total is hidden too, so that all cells together are below the threshold
-        greatest(total - coalesce(visible, 0), 0) as hidden_mass,
+        -- null: the total is hidden too, so that all cells together are below the threshold (greatest would pass over the null)
+        case when total is not null then greatest(total - coalesce(visible, 0), 0) end as hidden_mass,
         case
             when total is null then hidden_below
             when ndb_round >= 5 then coalesce(smallest_visible, total)
@@ -124,8 +124,8 @@ select
     cast(bs_quantity as decimal(24, 6)) as bs_quantity,
     cast(ref_quantity as decimal(24, 6)) as ref_quantity,
     case when bs_quantity + ref_quantity > 0 then {{ ratio('bs_quantity', '(bs_quantity + ref_quantity)') }} end as share_ratio,
-    case when bs_lowest + ref_highest > 0 then {{ ratio('bs_lowest', '(bs_lowest + ref_highest)') }} else 0 end as share_ratio_low,
-    case when bs_highest + ref_lowest > 0 then {{ ratio('bs_highest', '(bs_highest + ref_lowest)') }} else 1 end as share_ratio_high,
+    case when ref_highest > 0 then {{ ratio('bs_lowest', '(bs_lowest + ref_highest)') }} else 1 end as share_ratio_low,
+    case when bs_highest > 0 then {{ ratio('bs_highest', '(bs_highest + ref_lowest)') }} else 0 end as share_ratio_high,
     hidden_cell_count,
     unlisted_drug_count,
     source_rounds
