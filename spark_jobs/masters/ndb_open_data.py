@@ -261,10 +261,10 @@ def read_extract(path: Path = EXTRACT) -> pl.DataFrame:
     ).select(pl.col(c).cast(t) for c, t in SCHEMA.items())
 
 
-def write_extract(folder: Path, path: Path = EXTRACT, class_path: Path = CLASS_EXTRACT) -> int:
-    """Make the shipped extracts of the workbooks in a folder: same workbooks, same bytes. Returns the number of quantities."""
+def write_extract(folder: Path, path: Path = EXTRACT) -> int:
+    """Make the shipped extracts of the workbooks in a folder, same workbooks, same bytes. Returns the number of quantities."""
     frames = [read_workbook(file) for file in workbooks(folder)]
-    class_extract(frames).write_csv(class_path)
+    class_extract(frames).write_csv(path.with_name(CLASS_EXTRACT.name))
     rows = extract(frames).drop("is_hidden", "ndb_round")
     text = io.BytesIO()
     rows.with_columns(pl.col("quantity_claim_unit").cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")).write_csv(text)

@@ -112,9 +112,12 @@ def invented_marts(insurers: dict[str, config.Insurer]) -> dict[str, pl.DataFram
         {"ingredient_key": i.ingredient_key, "ingredient_ja": i.ingredient_ja, "first_bs_listing_month": i.first_bs_listing_month,
          "is_in_kpi_denominator": i.is_in_kpi_denominator} for i in ingredients
     ] + [{"ingredient_key": "all", "ingredient_ja": "全成分", "first_bs_listing_month": None, "is_in_kpi_denominator": False}]  # fmt: skip
+    words = ("measure_key", "name_ja", "definition_ja", "convention_ja", "unit", "n_ja", "price_ja", "data_ja")
+    measures = pl.DataFrame([measure.model_dump(include=set(words)) for measure in config.measures(Settings(config=CONFIG)).values()])
     return {
         "fct_biosimilar_share": share, "fct_biosimilar_kpi": pl.DataFrame(kpi), "fct_saving_realised": saving,
         "fct_completeness": pl.DataFrame(completeness), "fct_ndb_share": pl.DataFrame(ndb), "dim_ingredient": pl.DataFrame(dim),
+        "dim_measure": measures,
     }  # fmt: skip
 
 
