@@ -165,3 +165,14 @@ def test_every_prefecture_has_a_tile_of_its_own():
     assert [p.prefecture_code for p in found] == [f"{n:02}" for n in range(1, 48)]
     assert len({(p.tile_column, p.tile_row) for p in found}) == 47
     assert all(p.prefecture_ja.startswith(p.prefecture_short_ja) for p in found)
+
+
+def test_a_break_concerns_the_ingredients_that_its_title_names():
+    found = {(b.break_date.isoformat(), b.ingredient_keys) for b in shipped.structural_breaks() if b.ingredient_keys}
+    assert len(found) == 17
+    assert {
+        ("2023-11-22", "pegfilgrastim"),  # ペグフィルグラスチム, not フィルグラスチム
+        ("2023-04-01", "trastuzumab"),  # ハーセプチン
+        ("2024-04-01", "insulin_aspart"),  # ノボラピッド
+        ("2025-11-12", "aflibercept,tocilizumab"),
+    } <= found
