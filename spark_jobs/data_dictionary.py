@@ -14,6 +14,7 @@ import yaml
 from spark_jobs import config, tables
 from spark_jobs.build import PROJECT
 from spark_jobs.config import Measure
+from spark_jobs.publish import figure_change
 from spark_jobs.settings import Settings
 
 ROOT = PROJECT.parent
@@ -83,7 +84,9 @@ def _marts(measures: dict[str, Measure]) -> list[str]:
             required = "○" if column.get("constraints") else ""
             lines.append(_row(f"`{column['name']}`", column["data_type"], required, _japanese(column["description"]), "、".join(of)))
         lines.append("")
-    return lines
+    keys_ja = "、".join(f"`{key}`" for key in figure_change.KEY)
+    lines += [f"### 公表のたびに作る表\n\n#### {figure_change.NAME}\n", f"{figure_change.DESCRIPTION}\n", f"鍵: {keys_ja}\n"]
+    return [*lines, "| 列 | 意味 |", "|---|---|", *(_row(f"`{name}`", text) for name, text in figure_change.COLUMNS.items()), ""]
 
 
 def _tables() -> list[str]:

@@ -48,7 +48,7 @@ GRAIN = {  # one row per …: the primary key of the served table
     "fct_generic_share": (*POPULATION, *PLACE, "setting", *PERIOD, "yakko_class_2", "scope", "variant"),
     "fct_ndb_share": ("fiscal_year", "place_level", "place_key", "setting", "ingredient_key"),
     "fct_ndb_share_month": (*PERIOD, "setting", "ingredient_key"),
-    "fct_reconciliation": ("fiscal_year", "place_level", "place_key", "setting", "ingredient_key", "convention", "official_kind"),
+    "fct_reconciliation": (*PERIOD, "place_level", "place_key", "setting", "ingredient_key", "convention", "official_kind"),
 }
 OWN_ROWS = {"fct_completeness"}  # tables of which an insurer sees the rows of its insurer_number
 SHARED_NAMES = {"dim_insurer", "dim_population"}  # who takes part is known to all who take part

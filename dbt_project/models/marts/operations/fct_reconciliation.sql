@@ -1,3 +1,5 @@
+{{ config(replace_by=['period']) }}
+
 with payer_mix as (
     select
         coalesce(sum(member_count), 0) as member_count,
@@ -8,7 +10,8 @@ with payer_mix as (
 
 ours as (
     select
-        period as fiscal_year,
+        period_kind,
+        period,
         place_level,
         place_key,
         setting,
@@ -94,14 +97,14 @@ side_by_side as (
         official.source,
         row_number() over (
             partition by
-                ours.fiscal_year,
+                ours.period,
                 ours.place_level,
                 ours.place_key,
                 ours.setting,
                 ours.ingredient_key,
                 ours.convention,
                 official.official_kind
-            order by abs(official.fiscal_year - ours.fiscal_year), official.fiscal_year desc
+            order by abs(official.fiscal_year - ours.period), official.fiscal_year desc
         ) as distance_rank
     from ours
     inner join official
@@ -114,7 +117,8 @@ side_by_side as (
 )
 
 select
-    side.fiscal_year,
+    side.period_kind,
+    side.period,
     side.place_level,
     side.place_key,
     side.setting,
@@ -128,7 +132,7 @@ select
     side.official_share_ratio_low,
     side.official_share_ratio_high,
     cast(100 * (side.share_ratio - side.official_share_ratio) as decimal(7, 4)) as difference_point,
-    side.official_fiscal_year - side.fiscal_year as year_distance,
+    side.official_fiscal_year - side.period as year_distance,
     side.months_in_period,
     side.hidden_cell_count,
     side.unlisted_drug_count,
@@ -137,7 +141,7 @@ select
     payer_mix.is_late_elderly_absent,
     concat_ws(
         '、',
-        case when side.official_fiscal_year <> side.fiscal_year then concat('年度が異なる（公式値は', side.official_fiscal_year, '年度）') end,
+        case when side.official_fiscal_year <> side.period then concat('年度が異なる（公式値は', side.official_fiscal_year, '年度）') end,
         case when side.months_in_period < 12 then concat('年度の途中（', side.months_in_period, 'か月分）') end,
         '参加保険者の加入者だけで地域全体ではない',
         case when payer_mix.is_kokuho_absent then '国民健康保険の加入者を含まない' end,
