@@ -240,7 +240,7 @@ def test_publication_writes_store_and_report_once(invented, demo_config, tmp_pat
         write_deltalake(settings.table_path(f"marts.{name}"), frame.to_arrow())
     first = publication.run(settings, "demo")
     path = settings.reports / "demo" / "report.html"
-    assert "PostgreSQL: 6 tables" in first and f"written: {path}" in first
+    assert "PostgreSQL: 8 tables" in first and f"written: {path}" in first
     before = path.stat().st_mtime_ns
     second = publication.run(settings, "demo")
     assert second.count("skipped") == 2 and path.stat().st_mtime_ns == before
