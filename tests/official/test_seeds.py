@@ -9,7 +9,14 @@ import pytest
 
 from spark_jobs.masters import shipped
 
-TRIMMED = ["biosimilar_products", "biosimilar_price_history", "biosimilar_ingredients", "therapeutic_areas", "structural_breaks", "published_series"]
+TRIMMED = [
+    "biosimilar_products",
+    "biosimilar_price_history",
+    "biosimilar_ingredients",
+    "therapeutic_areas",
+    "structural_breaks",
+    "published_series",
+]
 TRIMMED += ["generic_availability_2025_07", "drug_master_fy2022"]
 
 
