@@ -26,6 +26,7 @@ SOURCES = (
     tables.DELIVERY_FINDING,
     tables.CLAIM,
     tables.CLAIM_DRUG,
+    tables.CLAIM_PAYER,
     tables.PERSON_LINK,
     tables.DRUG,
     tables.DRUG_PRICE,
@@ -35,6 +36,9 @@ SOURCES = (
     tables.STRUCTURAL_BREAK,
     tables.NDB_QUANTITY,
     tables.INSURER,
+    tables.SUPPLY_STATUS,
+    tables.HIGH_COST_CAP,
+    tables.SCENARIO,
 )
 SHOWN = ("model", "test")
 TOUCHED = "touched"  # a build of what was touched: repeated, it makes good what it left half done
@@ -123,13 +127,17 @@ def unit_tests(settings: Settings) -> int:
 
 
 def write_config(settings: Settings) -> None:
-    """config/insurers and config/regions → masters, only where they changed."""
+    """config/insurers, config/regions and config/scenarios → masters, only where they changed."""
     insurers = [
         (i.insurer_number, i.name_ja, i.short_name_ja, i.kind, i.prefecture_code, i.member_count, i.start_claim_month, ",".join(i.kinds))
         for i in config.insurers(settings).values()
     ]
     members = [(r.region_key, r.name_ja, number) for r in config.regions(settings).values() for number in r.insurers]
-    for table, rows in ((tables.INSURER, insurers), (tables.REGION_INSURER, members)):
+    scenarios = [
+        (s.scenario_key, s.title_ja, s.title_en, s.kind, s.parameter, s.least_patient_count, s.description_ja, s.source)
+        for s in config.scenarios(settings).values()
+    ]
+    for table, rows in ((tables.INSURER, insurers), (tables.REGION_INSURER, members), (tables.SCENARIO, scenarios)):
         if set(delta.read(settings, table).rows()) != set(rows):
             delta.replace(settings, table, [dict(zip(table.column_names, row, strict=True)) for row in rows])
 

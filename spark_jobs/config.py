@@ -1,14 +1,15 @@
-"""What changes without code: the files of `config/insurers` and `config/regions`, read and checked.
+"""What changes without code: the files of `config/insurers`, `config/regions` and `config/scenarios`, read and checked.
 
 An error names file, field, found, expected.
 """
 
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from spark_jobs.claim_format.codes import check_digit
 from spark_jobs.errors import ExitCode, LakeError
@@ -79,7 +80,30 @@ class Region(BaseModel):
     note_ja: str | None = None
 
 
-Model = TypeVar("Model", Insurer, Region)
+class Scenario(BaseModel):
+    """One scenario of what could be saved (削減可能額)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scenario_key: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title_ja: str
+    title_en: str
+    kind: Literal["target_share", "peer_share", "new_starts", "same_form", "full", "mean_price"]
+    parameter: Decimal | None = Field(default=None, gt=0, le=1, decimal_places=8)
+    least_patient_count: int | None = Field(default=None, ge=1)
+    description_ja: str
+    source: str
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> "Scenario":
+        if (self.parameter is not None) != (self.kind in ("target_share", "peer_share")):
+            raise ValueError("a parameter where kind is target_share or peer_share, and only there")
+        if (self.least_patient_count is not None) != (self.kind == "peer_share"):
+            raise ValueError("a least_patient_count where kind is peer_share, and only there")
+        return self
+
+
+Model = TypeVar("Model", Insurer, Region, Scenario)
 
 
 def _read(folder: Path, model: type[Model], key: str) -> dict[str, Model]:
@@ -103,7 +127,7 @@ def _fault(error: ValidationError | yaml.YAMLError) -> tuple[str, str]:
     """(found, expected) of the first fault in a file."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))} is {first['input']!r}", first["msg"]
+        return f"{'.'.join(map(str, first['loc'])) or 'the file'} is {first['input']!r}", first["msg"]
     return f"no YAML: {error}", "a YAML file"
 
 
@@ -148,6 +172,12 @@ def regions(settings: Settings) -> dict[str, Region]:
                     "Add the file or take the insurer out.", ExitCode.BAD_CONFIG,
                 )  # fmt: skip
     return found
+
+
+@cache
+def scenarios(settings: Settings) -> dict[str, Scenario]:
+    """All scenarios of what could be saved, by key."""
+    return _read(settings.config / "scenarios", Scenario, "scenario_key")
 
 
 def insurer(settings: Settings, number: str) -> Insurer:

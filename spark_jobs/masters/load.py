@@ -21,6 +21,7 @@ SHIPPED: dict[tables.Table, Callable[[], Sequence[object]]] = {
     tables.GENERIC_CLASS: shipped.generic_classes,
     tables.PREFECTURE: shipped.prefectures,
     tables.STRUCTURAL_BREAK: shipped.structural_breaks,
+    tables.HIGH_COST_CAP: shipped.high_cost_caps,
 }
 NDB = tables.NDB_QUANTITY
 SCOPE = ("ndb_round", "route", "setting", "cell_kind")  # what a workbook replaces as a whole
