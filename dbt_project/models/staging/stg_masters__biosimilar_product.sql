@@ -16,5 +16,6 @@ select
     reference_drug_code,
     reference_units_per_unit,
     valid_from,
-    coalesce(valid_to, date '9999-12-31') as valid_to
+    coalesce(valid_to, date '9999-12-31') as valid_to,
+    yakka_code_12
 from {{ source('masters', 'biosimilar_product') }}
