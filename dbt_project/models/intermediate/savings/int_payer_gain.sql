@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
 {%- set least_joined_yen = 21000 %} {#- 世帯合算: a unit of under-70s below it stands alone #}
-{%- set least_cap_yen = 24600 %} {#- the lowest cap of any band, 多数回 of オ #}
+{%- set least_cap_yen = 24600 %} {#- the lowest cap of any band of under-70s: 多数回 of オ #}
 {%- set counter_rounding_yen = 10 %}
 
 -- the receipt shows the cost after a saving that was made, and before one that could be made
@@ -59,6 +59,8 @@ shared as (
         *,
         {{ share_after_cap('before_yen', 'patient_rate', 'fixed_yen', 'threshold_yen') }} as share_before_yen,
         {{ share_after_cap('after_yen', 'patient_rate', 'fixed_yen', 'threshold_yen') }} as share_after_yen,
+        {{ share_after_cap('before_yen', 'patient_rate', least_cap_yen, 'null') }}
+        - {{ share_after_cap('after_yen', 'patient_rate', least_cap_yen, 'null') }} as least_yen,
         patient_rate * greatest(before_yen, after_yen) as greatest_share_yen,
         -- what is left to the patient of a lower cost where other units bring the household over its cap
         if(threshold_yen is not null and is_band_known, 0.01, 0.00) * saving_yen as joined_yen,
@@ -78,8 +80,7 @@ insured as (
             when has_another_payer or patient_rate is null then 'unknown'
             when is_mixed then 'any'
             when fixed_yen is null then if(public_law_number = 'none', 'unknown', 'any')
-            when public_law_number <> 'none' and (is_band_known or greatest_share_yen < {{ least_cap_yen }}) then 'alone'
-            when public_law_number <> 'none' then 'up_to_alone'
+            when public_law_number <> 'none' then if(is_band_known, 'alone', 'least_to_alone')
             when not is_70 and greatest_share_yen < {{ least_joined_yen }} then 'alone'
             else 'joined_to_alone'
         end as share_kind,
@@ -94,10 +95,10 @@ bounded as (
         case share_kind
             when 'alone' then alone_yen
             when 'joined_to_alone' then joined_yen
-            when 'up_to_alone' then 0
+            when 'least_to_alone' then least_yen
             when 'any' then 0
         end as one_yen,
-        case when share_kind in ('alone', 'joined_to_alone', 'up_to_alone') then alone_yen when share_kind = 'any' then patient_rate * saving_yen end as other_yen,
+        case when share_kind in ('alone', 'joined_to_alone', 'least_to_alone') then alone_yen when share_kind = 'any' then patient_rate * saving_yen end as other_yen,
         -- what the patient pays under 54 up to its limit, which the receipt shows where it was reached
         least(public_before_yen, share_before_yen, if(is_limit_reached, public_copay_yen, null))
         - least(public_after_yen, share_after_yen, if(is_limit_reached, public_copay_yen, null)) as public_patient_yen
@@ -112,7 +113,7 @@ divided as (
         case
             when share_kind = 'unknown' then null
             when public_law_number = 'none' then one_yen
-            when public_law_number = '54' and share_kind = 'alone' and not is_limit_reached and cost_yen = greatest(before_yen, after_yen)
+            when public_law_number = '54' and one_yen = other_yen and not is_limit_reached and cost_yen = greatest(before_yen, after_yen)
                 then public_patient_yen
             else 0
         end as patient_one_yen,
@@ -120,7 +121,7 @@ divided as (
             when share_kind = 'unknown' then null
             when public_law_number = 'none' then other_yen
             when public_law_number = '12' and not is_mixed then 0
-            when public_law_number = '54' and share_kind in ('alone', 'up_to_alone') then public_patient_yen
+            when public_law_number = '54' and share_kind in ('alone', 'least_to_alone') then public_patient_yen
             when public_copay_yen = 0 and not is_mixed then 0
             else other_yen
         end as patient_other_yen
