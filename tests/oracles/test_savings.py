@@ -256,7 +256,10 @@ def divide(claims: list[PaidClaim], lines: list[Saved]) -> None:
                 line.gains[kind] = None
             else:
                 found, whole = gains[key], sums[key]
-                part = yen / whole if whole else ZERO
+                if not whole:  # lines that cancel out
+                    line.gains[kind] = (yen, yen, ZERO, ZERO, ZERO, ZERO), found.basis
+                    continue
+                part = yen / whole
                 bounds = [
                     bound for pair in (found.insurer, found.patient, found.public) for bound in sorted((pair[0] * part, pair[1] * part))
                 ]

@@ -13,7 +13,8 @@ with unit as (
         beneficiary_class in ('高齢一般', '高齢7割') as is_70,
         public_law_number = 'mixed' or (public_law_number <> 'none' and beneficiary_class in ('高齢一般', '高齢7割')) as is_mixed,
         case
-            when public_law_number < '80' and public_law_number not in ('51', '52', '54') then 'public_payer' -- those: the person's own band
+            -- 51, 52, 54: the person's own band
+            when public_law_number < '80' and public_law_number not in ('51', '52', '54') then 'public_payer'
             when long_term_note is not null and public_law_number = 'none' then 'long_term'
             when beneficiary_class in ('高齢一般', '高齢7割') then '70_and_over'
             else 'under_70'
@@ -31,7 +32,8 @@ banded as (
             when beneficiary_class = '高齢7割' then if(band in ('イ', 'ウ'), band, 'ア') -- 26 is written without a certificate too
             else coalesce(band, 'ア')
         end as cap_band,
-        cap_group <> 'under_70' or band is not null as is_band_known
+        cap_group <> 'under_70' or band is not null as is_band_known,
+        is_repeated and (is_inpatient or public_law_number <> '54') and cap_group not in ('public_payer', 'long_term') as has_repeated_cap
     from unit
 ),
 
@@ -40,12 +42,10 @@ capped as (
         banded.*,
         case
             when banded.is_70 and not banded.is_inpatient and cap.outpatient_yen is not null then cap.outpatient_yen
-            when banded.is_repeated and not (banded.public_law_number = '54' and not banded.is_inpatient)
-                then coalesce(cap.repeated_yen, cap.fixed_yen)
+            when banded.has_repeated_cap then coalesce(cap.repeated_yen, cap.fixed_yen)
             else cap.fixed_yen
         end as fixed_yen,
-        if(banded.is_repeated and cap.repeated_yen is not null and not (banded.public_law_number = '54' and not banded.is_inpatient), null, cap.threshold_yen)
-            as threshold_yen
+        if(banded.has_repeated_cap and cap.repeated_yen is not null, null, cap.threshold_yen) as threshold_yen
     from banded
     left join {{ ref('stg_masters__high_cost_cap') }} as cap
         on
@@ -71,7 +71,7 @@ shared as (
     from capped
 ),
 
--- the share that medical insurance leaves (to the patient, or to a public payer): as this unit alone says, and as far as others can change it
+-- the share that medical insurance leaves to patient or public payer: what this unit alone says, how far others can change it
 insured as (
     select
         *,
@@ -98,7 +98,10 @@ bounded as (
             when 'least_to_alone' then least_yen
             when 'any' then 0
         end as one_yen,
-        case when share_kind in ('alone', 'joined_to_alone', 'least_to_alone') then alone_yen when share_kind = 'any' then patient_rate * saving_yen end as other_yen,
+        case
+            when share_kind in ('alone', 'joined_to_alone', 'least_to_alone') then alone_yen
+            when share_kind = 'any' then patient_rate * saving_yen
+        end as other_yen,
         -- what the patient pays under 54 up to its limit, which the receipt shows where it was reached
         least(public_before_yen, share_before_yen, if(is_limit_reached, public_copay_yen, null))
         - least(public_after_yen, share_after_yen, if(is_limit_reached, public_copay_yen, null)) as public_patient_yen
@@ -154,7 +157,11 @@ public as (
 )
 
 select
-    {{ unit_keys('public') }},
+    insurer_number,
+    person_key,
+    service_month,
+    unit_facility_code,
+    is_inpatient,
     saving_kind,
     cast(saving_yen as decimal(24, 6)) as saving_yen,
     patient_rate,

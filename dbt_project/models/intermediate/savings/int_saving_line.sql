@@ -46,7 +46,9 @@ line as (
         use.quantity_claim_unit * (use.price_yen - replacement.bs_price_yen) as gap_yen,
         {{ month_number('insurer.start_claim_month') }} as first_claim_month_number,
         {{ month_number('use.service_month') }} as month_number,
-        min({{ month_number('use.service_month') }}) over (partition by use.insurer_number, use.person_id, use.ingredient_key) as start_month_number
+        min({{ month_number('use.service_month') }}) over (
+            partition by use.insurer_number, use.person_id, use.ingredient_key
+        ) as start_month_number
     from {{ ref('int_drug_use') }} as use
     inner join {{ ref('stg_masters__insurer') }} as insurer on use.insurer_number = insurer.insurer_number
     inner join {{ ref('int_form_month') }} as form on use.service_month = form.service_month and use.drug_code = form.drug_code
@@ -62,11 +64,11 @@ compared as (
     select
         *,
         case when reach = 'reachable' then gap_yen end as form_saving_yen,
-        sum(value_yen) over (partition by service_month, form_key)
-        / nullif(sum(case when value_yen is not null then form_quantity end) over (partition by service_month, form_key), 0) as mean_price_yen,
-        sum(case when reach = 'reachable' then gap_yen end) over (partition by service_month, ingredient_key)
-        / nullif(sum(case when reach = 'reachable' then value_yen end) over (partition by service_month, ingredient_key), 0) as saving_ratio
+        sum(value_yen) over of_form / nullif(sum(if(value_yen is not null, form_quantity, null)) over of_form, 0) as mean_price_yen,
+        sum(if(reach = 'reachable', gap_yen, null)) over of_ingredient
+        / nullif(sum(if(reach = 'reachable', value_yen, null)) over of_ingredient, 0) as saving_ratio
     from line
+    window of_form as (partition by service_month, form_key), of_ingredient as (partition by service_month, ingredient_key)
 )
 
 select

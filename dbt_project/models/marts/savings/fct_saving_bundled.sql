@@ -10,7 +10,8 @@ with bundled as (
         drug.quantity_claim_unit * product.saving_yen_per_claim_unit as saving_yen
     from {{ ref('stg_claims__claim') }} as claim
     inner join {{ ref('stg_claims__claim_drug') }} as drug on claim.claim_key = drug.claim_key and claim.file_sha256 = drug.file_sha256
-    inner join {{ ref('int_product_month') }} as product on claim.service_month = product.service_month and drug.drug_code = product.drug_code
+    inner join {{ ref('int_product_month') }} as product
+        on claim.service_month = product.service_month and drug.drug_code = product.drug_code
     where drug.bundle_kind = 'dpc' and product.product_role in ('BS', 'bioAG') and drug.quantity_claim_unit is not null
 ),
 
@@ -23,7 +24,7 @@ of_insurer as (
         coalesce(sum(cell.saving_yen), 0) as hospital_saving_yen,
         coalesce(sum(cell.quantity) filter (where cell.saving_yen is null), 0) as uncomputable_quantity
     from {{ at_every_level('bundled') }}
-    where setting_level = 'all'
+    where setting_level = 'all' -- noqa: RF02
     group by cell.insurer_number, {{ level_keys() }}, period.price_vintage
 ),
 

@@ -3,14 +3,12 @@
     'full_nominal_insurer_yen', 'new_quantity', 'new_saving_yen', 'new_nominal_insurer_yen', 'other_form_quantity', 'restricted_quantity',
     'no_price_quantity', 'unfound_form_quantity', 'priced_quantity', 'over_mean_yen', 'over_mean_nominal_insurer_yen',
     'full_insurer_gain_low_yen', 'full_insurer_gain_high_yen', 'full_patient_gain_low_yen', 'full_patient_gain_high_yen',
-    'full_public_gain_low_yen', 'full_public_gain_high_yen', 'full_undivided_yen', 'full_certain_quantity', 'full_interval_quantity',
-] -%}
-{%- set gains = [
-    'insurer_gain_low_yen', 'insurer_gain_high_yen', 'patient_gain_low_yen', 'patient_gain_high_yen', 'public_gain_low_yen', 'public_gain_high_yen',
+    'full_public_gain_low_yen', 'full_public_gain_high_yen', 'full_undivided_yen', 'full_certain_line_count', 'full_interval_line_count',
 ] -%}
 {%- set summed = [
     'quantity', 'saving_yen', 'unreached_quantity', 'other_form_quantity', 'restricted_quantity', 'uncomputable_quantity', 'nominal_insurer_yen',
-    'full_undivided_yen', 'full_certain_quantity', 'full_interval_quantity',
+    'full_undivided_yen', 'full_certain_line_count', 'full_interval_line_count', 'full_insurer_gain_low_yen', 'full_insurer_gain_high_yen',
+    'full_patient_gain_low_yen', 'full_patient_gain_high_yen', 'full_public_gain_low_yen', 'full_public_gain_high_yen',
 ] -%}
 
 with cell_of_ingredient as (
@@ -22,11 +20,9 @@ of_insurer as (
         cell.insurer_number,
         {{ level_keys() }},
         max(period.price_vintage) as price_vintage,
-        {%- for measure in measures %}
-        sum(cell.{{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ sums_of(measures, 'cell') }}
     from {{ at_every_level('cell_of_ingredient') }}
-    where period.period_kind in ('fiscal_year', 'rolling_12') and setting_level = 'all' and ingredient_level <> 'all'
+    where period.period_kind in ('fiscal_year', 'rolling_12') and setting_level = 'all' and ingredient_level <> 'all' -- noqa: RF02
     group by cell.insurer_number, {{ level_keys() }}
 ),
 
@@ -41,9 +37,7 @@ of_population as (
         of_insurer.period_kind,
         of_insurer.period,
         max(of_insurer.price_vintage) as price_vintage,
-        {%- for measure in measures %}
-        cast(sum(of_insurer.{{ measure }}) as decimal(24, 6)) as {{ measure }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ sums_of(measures, 'of_insurer') }}
     from of_insurer
     inner join {{ ref('int_population_member') }} as population on of_insurer.insurer_number = population.insurer_number
     group by
@@ -131,15 +125,8 @@ saved as (
         *,
         wanted_quantity - if(target_share_ratio is not null, quantity, null) as unreached_quantity,
         no_price_quantity + if(scenario_kind = 'full', unfound_form_quantity, 0) as uncomputable_quantity,
-        {%- for name, of_mean in {'saving_yen': 'over_mean_yen', 'nominal_insurer_yen': 'over_mean_nominal_insurer_yen'}.items() %}
-        cast(case
-            when target_share_ratio is not null then coalesce(form_{{ name }} * (quantity / nullif(form_quantity, 0)), 0)
-            when scenario_kind = 'new_starts' then new_{{ name }}
-            when scenario_kind = 'same_form' then form_{{ name }}
-            when scenario_kind = 'full' then full_{{ name }}
-            when scenario_kind = 'mean_price' then if(over_mean_yen > 0, {{ of_mean }}, 0)
-        end as decimal(24, 6)) as {{ name }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ saved_by_scenario('saving_yen', 'over_mean_yen') }} as saving_yen,
+        {{ saved_by_scenario('nominal_insurer_yen', 'over_mean_nominal_insurer_yen') }} as nominal_insurer_yen
     from moved
 ),
 
@@ -158,16 +145,20 @@ every_ingredient as (
         max(price_vintage) as price_vintage,
         if(ingredient_level = 'all', null, max(share_ratio)) as share_ratio,
         if(ingredient_level = 'all', null, max(target_share_ratio)) as target_share_ratio,
-        {%- for name in summed %}
-        sum({{ name }}) as {{ name }},
-        {%- endfor %}
-        {%- for name in gains %}
-        sum(full_{{ name }}) as {{ name }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ sums_of(summed) }}
     from saved
         lateral view explode(array(ingredient_key, 'all')) as ingredient_level
     group by
-        population_kind, population_key, place_level, place_key, geography, ingredient_level, period_kind, period, scenario_key, scenario_kind
+        population_kind,
+        population_key,
+        place_level,
+        place_key,
+        geography,
+        ingredient_level,
+        period_kind,
+        period,
+        scenario_key,
+        scenario_kind
 )
 
 select
@@ -183,22 +174,25 @@ select
     saving.price_vintage,
     cast(saving.share_ratio as decimal(9, 8)) as share_ratio,
     cast(saving.target_share_ratio as decimal(9, 8)) as target_share_ratio,
-    cast(saving.quantity as decimal(24, 6)) as quantity,
-    cast(saving.saving_yen as decimal(24, 6)) as saving_yen,
-    cast(saving.unreached_quantity as decimal(24, 6)) as unreached_quantity,
-    cast(saving.other_form_quantity as decimal(24, 6)) as other_form_quantity,
-    cast(saving.restricted_quantity as decimal(24, 6)) as restricted_quantity,
-    cast(saving.uncomputable_quantity as decimal(24, 6)) as uncomputable_quantity,
-    cast(saving.nominal_insurer_yen as decimal(24, 6)) as nominal_insurer_yen,
+    saving.quantity,
+    saving.saving_yen,
+    saving.unreached_quantity,
+    saving.other_form_quantity,
+    saving.restricted_quantity,
+    saving.uncomputable_quantity,
+    saving.nominal_insurer_yen,
     cast(saving.saving_yen - saving.nominal_insurer_yen as decimal(24, 6)) as nominal_patient_yen,
-    {%- for name in gains %}
-    cast(if(saving.scenario_kind = 'full', saving.{{ name }}, null) as decimal(24, 6)) as {{ name }},
-    {%- endfor %}
-    cast(if(saving.scenario_kind = 'full', saving.full_undivided_yen, null) as decimal(24, 6)) as undivided_yen,
+    if(saving.scenario_kind = 'full', saving.full_insurer_gain_low_yen, null) as insurer_gain_low_yen,
+    if(saving.scenario_kind = 'full', saving.full_insurer_gain_high_yen, null) as insurer_gain_high_yen,
+    if(saving.scenario_kind = 'full', saving.full_patient_gain_low_yen, null) as patient_gain_low_yen,
+    if(saving.scenario_kind = 'full', saving.full_patient_gain_high_yen, null) as patient_gain_high_yen,
+    if(saving.scenario_kind = 'full', saving.full_public_gain_low_yen, null) as public_gain_low_yen,
+    if(saving.scenario_kind = 'full', saving.full_public_gain_high_yen, null) as public_gain_high_yen,
+    if(saving.scenario_kind = 'full', saving.full_undivided_yen, null) as undivided_yen,
     case
         when saving.scenario_kind <> 'full' then null
-        when saving.full_interval_quantity > 0 then 'interval'
-        when saving.full_certain_quantity > 0 then 'receipt_certain'
+        when saving.full_interval_line_count > 0 then 'interval'
+        when saving.full_certain_line_count > 0 then 'receipt_certain'
     end as gain_basis,
     period.months_in_period
 from every_ingredient as saving

@@ -4,7 +4,7 @@
     'computed_quantity', 'saving_yen', 'negative_saving_yen', 'uncomputable_quantity', 'constant_saving_yen', 'constant_uncomputable_quantity',
     'nominal_insurer_yen', 'realised_insurer_gain_low_yen', 'realised_insurer_gain_high_yen', 'realised_patient_gain_low_yen',
     'realised_patient_gain_high_yen', 'realised_public_gain_low_yen', 'realised_public_gain_high_yen', 'realised_certain_yen',
-    'realised_undivided_yen', 'realised_certain_quantity', 'realised_interval_quantity',
+    'realised_undivided_yen', 'realised_certain_line_count', 'realised_interval_line_count',
 ] -%}
 
 with used as (
@@ -18,9 +18,7 @@ of_insurer as (
         cell.insurer_number,
         {{ level_keys() }},
         period.price_vintage,
-        {%- for measure in measures %}
-        sum(cell.{{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ sums_of(measures, 'cell') }}
     from {{ at_every_level('used') }}
     group by cell.insurer_number, {{ level_keys() }}, period.price_vintage
 ),
@@ -37,9 +35,7 @@ of_population as (
         of_insurer.period_kind,
         of_insurer.period,
         of_insurer.price_vintage,
-        {%- for measure in measures %}
-        cast(sum(of_insurer.{{ measure }}) as decimal(24, 6)) as {{ measure }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ sums_of(measures, 'of_insurer') }}
     from of_insurer
     inner join {{ ref('int_population_member') }} as population on of_insurer.insurer_number = population.insurer_number
     group by
@@ -84,8 +80,8 @@ select
     saving.realised_certain_yen as certain_yen,
     saving.realised_undivided_yen as undivided_yen,
     case
-        when saving.realised_interval_quantity > 0 then 'interval'
-        when saving.realised_certain_quantity > 0 then 'receipt_certain'
+        when saving.realised_interval_line_count > 0 then 'interval'
+        when saving.realised_certain_line_count > 0 then 'receipt_certain'
     end as gain_basis,
     period.months_in_period
 from of_population as saving
