@@ -100,6 +100,6 @@ Lines that cancel out within a unit: nobody but the insurer can be told to gain.
         when scenario_kind = 'new_starts' then new_{{ measure }}
         when scenario_kind = 'same_form' then form_{{ measure }}
         when scenario_kind = 'full' then full_{{ measure }}
-        when scenario_kind = 'mean_price' then if(over_mean_yen > 0, {{ of_mean }}, 0)
+        when scenario_kind = 'mean_price' then if(over_mean_yen > 0.01, {{ of_mean }}, 0) {#- less is rounding: all insurers are the mean #}
     end as decimal(24, 6))
 {%- endmacro %}

@@ -16,7 +16,7 @@ select
     coalesce(link.person_id, claim.person_id1) as person_id, -- one person over a changed number or key
     claim.beneficiary_class,
     claim.points_decided,
-    regexp_extract_all(claim.special_notes, '([0-9][0-9])', 1) as special_note_codes,
+    claim.special_notes,
     case
         when claim.benefit_rate is not null then 100 - claim.benefit_rate
         when claim.beneficiary_class = '未就学' then 20

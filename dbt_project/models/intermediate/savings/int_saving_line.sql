@@ -64,9 +64,10 @@ compared as (
     select
         *,
         case when reach = 'reachable' then gap_yen end as form_saving_yen,
-        sum(value_yen) over of_form / nullif(sum(if(value_yen is not null, form_quantity, null)) over of_form, 0) as mean_price_yen,
-        sum(if(reach = 'reachable', gap_yen, null)) over of_ingredient
-        / nullif(sum(if(reach = 'reachable', value_yen, null)) over of_ingredient, 0) as saving_ratio
+        cast(sum(value_yen) over of_form as decimal(20, 6))
+        / nullif(cast(sum(if(value_yen is not null, form_quantity, null)) over of_form as decimal(20, 6)), 0) as mean_price_yen,
+        cast(sum(if(reach = 'reachable', gap_yen, null)) over of_ingredient as decimal(20, 6))
+        / nullif(cast(sum(if(reach = 'reachable', value_yen, null)) over of_ingredient as decimal(20, 6)), 0) as saving_ratio
     from line
     window of_form as (partition by service_month, form_key), of_ingredient as (partition by service_month, ingredient_key)
 )

@@ -18,7 +18,7 @@ claim as (
         coalesce(claim.person_id, claim.claim_key) as person_key,
         coalesce(claim.prescriber_facility_code, claim.facility_code) as unit_facility_code,
         claim.setting = 'inpatient' as is_inpatient,
-        claim.special_note_codes as notes
+        regexp_extract_all(claim.special_notes, '([0-9][0-9])', 1) as notes
     from {{ ref('stg_claims__claim') }} as claim
 ),
 
