@@ -77,6 +77,9 @@ peer as (
 target as (
     select
         cell.*,
+        case
+            when cell.bs_quantity + cell.ref_quantity > 0 then {{ ratio('cell.bs_quantity', '(cell.bs_quantity + cell.ref_quantity)') }}
+        end as share_ratio,
         scenario.scenario_key,
         scenario.scenario_kind,
         case scenario.scenario_kind
@@ -102,8 +105,7 @@ wanted as (
     select
         *,
         -- already better: nothing to move
-        greatest(target_share_ratio * (bs_quantity + ref_quantity) - bs_quantity, 0) as wanted_quantity,
-        case when bs_quantity + ref_quantity > 0 then {{ ratio('bs_quantity', '(bs_quantity + ref_quantity)') }} end as share_ratio
+        if(share_ratio >= target_share_ratio, 0, target_share_ratio * (bs_quantity + ref_quantity) - bs_quantity) as wanted_quantity
     from target
 ),
 
@@ -111,7 +113,7 @@ moved as (
     select
         *,
         case
-            when target_share_ratio is not null then least(wanted_quantity, form_quantity)
+            when target_share_ratio is not null then least(greatest(wanted_quantity, 0), form_quantity)
             when scenario_kind = 'new_starts' then new_quantity
             when scenario_kind = 'same_form' then form_quantity
             when scenario_kind = 'full' then full_quantity
