@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NEAR = 0.01  # yen or units: the marts divide at six decimals,
 NEAR_PART = 1e-7  # and a peer's share has eight
 ZERO = Fraction(0)
+BASE_MONTH = 202604  # of the constant prices
 INSURED = set("123EG4MNOPQVWXY9")  # 負担区分 that include medical insurance (receipt-formats §5.5)
 BY_INGREDIENT = [name for name in recompute.COORDINATES if name != "setting"]
 SPLIT = [f"{who}_gain_{bound}_yen" for who in ("insurer", "patient", "public") for bound in ("low", "high")]
@@ -145,7 +146,6 @@ def saved_lines(claims: list[PaidClaim], starts: dict[str, int]) -> list[Saved]:
             price = price_in(product.prices, c.service_month)
             line.value = None if price is None else line.use.quantity * Fraction(price)
             lines.append(line)
-    last = max(c.service_month for c in claims if c.insurer_number in starts)
     first_use: dict[tuple, int] = {}
     for line in lines:
         key = (line.use.claim.insurer_number, line.use.claim.person, line.use.product.ingredient)
@@ -154,7 +154,7 @@ def saved_lines(claims: list[PaidClaim], starts: dict[str, int]) -> list[Saved]:
     for line in lines:
         c, product = line.use.claim, line.use.product
         if product.role in BIOSIMILAR:
-            line.made, line.constant = saving(line.use, c.service_month), saving(line.use, last)
+            line.made, line.constant = saving(line.use, c.service_month), saving(line.use, BASE_MONTH)
             continue
         offer = offers(c.service_month, line.form)
         line.reach = "no_price" if line.value is None else "other_form" if offer is None else "reachable"

@@ -77,7 +77,7 @@ insured as (
         *,
         share_before_yen - share_after_yen as alone_yen,
         case
-            when has_another_payer or patient_rate is null then 'unknown'
+            when has_another_payer or patient_rate is null or cost_yen is null then 'unknown'
             when is_mixed then 'any'
             when fixed_yen is null then if(public_law_number = 'none', 'unknown', 'any')
             when public_law_number <> 'none' then if(is_band_known, 'alone', 'least_to_alone')

@@ -1,14 +1,6 @@
 {{ config(materialized='table') }}
 
-with constant_price as (
-    select
-        drug_code,
-        saving_yen_per_claim_unit
-    from {{ ref('int_product_month') }}
-    where service_month = {{ constant_price_month() }}
-),
-
-claim as (
+with claim as (
     select
         claim_key,
         file_sha256,
@@ -54,7 +46,7 @@ line as (
     inner join {{ ref('int_form_month') }} as form on use.service_month = form.service_month and use.drug_code = form.drug_code
     left join {{ ref('int_replacement_month') }} as replacement
         on form.service_month = replacement.service_month and form.form_key = replacement.form_key
-    left join constant_price on use.drug_code = constant_price.drug_code
+    left join {{ ref('int_constant_price') }} as constant_price on use.drug_code = constant_price.drug_code
     left join claim on use.claim_key = claim.claim_key
     left join not_insured on use.claim_key = not_insured.claim_key and use.line_no = not_insured.line_no
     where use.product_role in ('REF', 'BS', 'bioAG') and use.quantity_claim_unit is not null

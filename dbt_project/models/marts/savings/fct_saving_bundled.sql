@@ -1,3 +1,5 @@
+{{ config(replace_by=['population_key', 'period']) }}
+
 with bundled as (
     select
         claim.insurer_number,

@@ -66,7 +66,7 @@ select
     saving.saving_yen,
     saving.negative_saving_yen,
     saving.uncomputable_quantity,
-    {{ constant_price_month() }} as constant_price_month,
+    {{ var('constant_price_month') }} as constant_price_month,
     saving.constant_saving_yen,
     saving.constant_uncomputable_quantity,
     saving.nominal_insurer_yen,
