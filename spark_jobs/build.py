@@ -26,6 +26,7 @@ SOURCES = (
     tables.DELIVERY_FINDING,
     tables.CLAIM,
     tables.CLAIM_DRUG,
+    tables.CLAIM_PAYER,
     tables.PERSON_LINK,
     tables.DRUG,
     tables.DRUG_PRICE,
@@ -41,6 +42,9 @@ SOURCES = (
     tables.INSURER,
     tables.MEASURE,
     tables.TARGET,
+    tables.SUPPLY_STATUS,
+    tables.HIGH_COST_CAP,
+    tables.SCENARIO,
 )
 SHOWN = ("model", "test")
 TOUCHED = "touched"  # a build of what was touched: repeated, it makes good what it left half done
@@ -153,11 +157,16 @@ def write_config(settings: Settings) -> None:
         for owner in config.targets(settings).values()
         for t in owner.targets
     ]  # fmt: skip
+    scenarios = [
+        (s.scenario_key, s.title_ja, s.title_en, s.kind, s.parameter, s.least_patient_count, s.description_ja, s.source)
+        for s in config.scenarios(settings).values()
+    ]
     written: tuple[tuple[tables.Table, list[tuple[Any, ...]]], ...] = (
         (tables.INSURER, insurers),
         (tables.REGION_INSURER, members),
         (tables.MEASURE, measures),
         (tables.TARGET, targets),
+        (tables.SCENARIO, scenarios),
     )
     for table, rows in written:
         if set(delta.read(settings, table).rows()) != set(rows):

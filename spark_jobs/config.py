@@ -1,4 +1,4 @@
-"""What changes without code: the files of `config/insurers`, `regions`, `measures` and `targets`, read and checked.
+"""What changes without code: the files of `config/insurers`, `regions`, `measures`, `targets` and `scenarios`, read and checked.
 
 An error names file, line, field, found, expected.
 """
@@ -177,7 +177,30 @@ class TargetOwner(BaseModel):
         return value
 
 
-Model = TypeVar("Model", Insurer, Region, Measure, TargetOwner)
+class Scenario(BaseModel):
+    """One scenario of what could be saved (削減可能額)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scenario_key: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title_ja: str
+    title_en: str
+    kind: Literal["target_share", "peer_share", "new_starts", "same_form", "full", "mean_price"]
+    parameter: Decimal | None = Field(default=None, gt=0, le=1, decimal_places=8)
+    least_patient_count: int | None = Field(default=None, ge=1)
+    description_ja: str
+    source: str
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> "Scenario":
+        if (self.parameter is not None) != (self.kind in ("target_share", "peer_share")):
+            raise ValueError("a parameter where kind is target_share or peer_share, and only there")
+        if (self.least_patient_count is not None) != (self.kind == "peer_share"):
+            raise ValueError("a least_patient_count where kind is peer_share, and only there")
+        return self
+
+
+Model = TypeVar("Model", Insurer, Region, Measure, TargetOwner, Scenario)
 
 
 def _read(folder: Path, model: type[Model], key: str) -> dict[str, Model]:
@@ -306,6 +329,12 @@ def targets(settings: Settings) -> dict[str, TargetOwner]:
                 )  # fmt: skip
             seen[target.target_key] = file
     return found
+
+
+@cache
+def scenarios(settings: Settings) -> dict[str, Scenario]:
+    """All scenarios of what could be saved, by key."""
+    return _read(settings.config / "scenarios", Scenario, "scenario_key")
 
 
 def insurer(settings: Settings, number: str) -> Insurer:

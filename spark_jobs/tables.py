@@ -716,6 +716,40 @@ source | string | 出典
     key=("target_key",),
 )
 
+HIGH_COST_CAP = Table(
+    "masters.high_cost_cap",
+    "高額療養費 自己負担限度額: one row per age group, band and validity: monthly caps; what only the insurer's ledger knows (世帯, 年間上限) is not here",
+    _columns(f"""
+age_group | string | under_70, 70_and_over, long_term (マル長: 特記事項 02, 16), public_payer (公費: 法別 12, other)
+band | string | 適用区分 ア–オ as 特記事項 26–30 name them (70歳以上: ア–ウ 現役並みⅢ–Ⅰ, エ 一般, オ 低所得Ⅱ); else 02, 16, 12, other
+fixed_yen | {MONEY} | 限度額 (定額部分)
+threshold_yen | {MONEY} | 1 % of the cost above it is added; null = flat
+repeated_yen | {MONEY} | 多数回該当; null = none
+outpatient_yen | {MONEY} | 外来（個人）の限度額 of 70歳以上; null = none
+valid_from | date | first day
+valid_to | date | last day; null = open
+is_provisional | boolean | true: read second-hand, not in the text of the law yet
+{SOURCE.strip()}
+"""),
+    key=("age_group", "band", "valid_from"),
+)
+
+SCENARIO = Table(
+    "masters.scenario",
+    "削減可能額のシナリオ: one row per file of config/scenarios",
+    _columns("""
+scenario_key | string | key of the scenario
+title_ja | string | 名称
+title_en | string | English title
+scenario_kind | string | target_share, peer_share, new_starts, same_form, full, mean_price
+parameter | decimal(9,8) | target_share: share to reach; peer_share: rank among the peers (1 = best, 0.75 = 75th percentile); else null
+least_patient_count | int | peer_share: peers with fewer patients are left out
+description_ja | string | 説明, printed beside the figure
+source | string | 出典
+"""),
+    key=("scenario_key",),
+)
+
 BUILD_RUN = Table(
     "ops.build_run",
     "処理の記録: one row per build that ended well, with what it was built from",

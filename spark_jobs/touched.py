@@ -16,7 +16,7 @@ from spark_jobs import config, delta, tables
 from spark_jobs.settings import Settings
 from spark_jobs.tables import Table
 
-FOLLOWED = (tables.DELIVERY, tables.DELIVERY_FINDING, tables.CLAIM, tables.CLAIM_DRUG, tables.PERSON_LINK)
+FOLLOWED = (tables.DELIVERY, tables.DELIVERY_FINDING, tables.CLAIM, tables.CLAIM_DRUG, tables.CLAIM_PAYER, tables.PERSON_LINK)
 SERVICE_MONTH = "intermediate.int_service_month"  # of dbt: months that the last build knew
 
 

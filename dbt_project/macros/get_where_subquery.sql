@@ -5,7 +5,7 @@ populations, and the months of their fiscal years, so that sums can still be com
 {% macro spark__get_where_subquery(relation) -%}
     {%- set where = config.get('where', '') -%}
     {%- set touched = var('touched', none) -%}
-    {%- if execute and touched is not none -%}
+    {%- if execute and touched is mapping -%}
         {%- set found = namespace(rows=none) -%}
         {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == relation.identifier -%}
             {%- set found.rows = node.config.get('replace_by') -%}

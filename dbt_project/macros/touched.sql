@@ -6,7 +6,7 @@ A model with config `replace_by` (its key columns among those below) then has on
 #}
 {% macro touched(columns, alias='') -%}
     {%- set touched = var('touched', none) -%}
-    {%- if touched is none -%} true {%- else -%}
+    {%- if touched is not mapping -%} true {%- else -%}
     {%- set prefix = alias ~ '.' if alias else '' -%}
     {%- for column in columns -%}
         {%- if column not in touched -%} true
@@ -21,7 +21,7 @@ A model with config `replace_by` (its key columns among those below) then has on
 {# Months that stand in a touched period: what its sums are made of. All of them in a model that is made whole, and in a view, which stays. #}
 {% macro within_touched_periods(service_month) -%}
     {%- set touched = var('touched', none) -%}
-    {%- if touched is none or not config.get('replace_by') -%} true {%- else -%} {{ service_month }} in ({{ literals(touched['month_of_period']) }}) {%- endif -%}
+    {%- if touched is not mapping or not config.get('replace_by') -%} true {%- else -%} {{ service_month }} in ({{ literals(touched['month_of_period']) }}) {%- endif -%}
 {%- endmacro %}
 
 {% macro touched_period(prefix='') -%}
@@ -40,7 +40,7 @@ A model with config `replace_by` (its key columns among those below) then has on
 {# Whether rows are put in place of old ones: the table stands, as the same code made it (build.py sees to that). #}
 {% macro is_replaced_by_rows(relation) -%}
     {{- return(
-        config.get('replace_by') and var('touched', none) is not none
+        config.get('replace_by') and var('touched', none) is mapping
         and adapter.get_relation(relation.database, relation.schema, relation.identifier) is not none
     ) -}}
 {%- endmacro %}

@@ -22,6 +22,7 @@ SHIPPED: dict[tables.Table, Callable[[], Sequence[object]]] = {
     tables.PREFECTURE: shipped.prefectures,
     tables.STRUCTURAL_BREAK: shipped.structural_breaks,
     tables.PUBLISHED_SERIES: shipped.published_figures,
+    tables.HIGH_COST_CAP: shipped.high_cost_caps,
 }
 NDB, NDB_CLASS = tables.NDB_QUANTITY, tables.NDB_CLASS
 SCOPE = ("ndb_round", "route", "setting", "cell_kind")  # what a workbook replaces as a whole

@@ -135,6 +135,21 @@ class PublishedFigure:
 
 
 @dataclass(frozen=True)
+class HighCostCap:
+    age_group: str
+    band: str
+    fixed_yen: Decimal
+    threshold_yen: Decimal | None
+    repeated_yen: Decimal | None
+    outpatient_yen: Decimal | None
+    valid_from: date
+    valid_to: date | None
+    is_provisional: bool
+    source: str
+    source_date: date | None
+
+
+@dataclass(frozen=True)
 class _Package:
     """One 9-digit code of a listed product: a product may be claimed in two units (テリパラチド: キット and 回分)."""
 
@@ -150,6 +165,10 @@ def _seed(name: str) -> Iterator[dict[str, str]]:
 
 def _day(text: str) -> date | None:
     return date.fromisoformat(text) if text else None
+
+
+def _yen(text: str) -> Decimal | None:
+    return Decimal(text) if text else None
 
 
 @cache
@@ -397,3 +416,24 @@ def published_figures() -> tuple[PublishedFigure, ...]:
         )
         for row in _seed("published_series")
     )  # fmt: skip
+
+
+@cache
+def high_cost_caps() -> tuple[HighCostCap, ...]:
+    """高額療養費: monthly caps as far as the marks of a receipt name them. The 13 bands from 2027-08 need the 標準報酬月額: no rows."""
+    return tuple(
+        HighCostCap(
+            age_group=row["age_group"],
+            band=row["band"],
+            fixed_yen=Decimal(row["fixed_yen"]),
+            threshold_yen=_yen(row["threshold_yen"]),
+            repeated_yen=_yen(row["repeated_yen"]),
+            outpatient_yen=_yen(row["outpatient_yen"]),
+            valid_from=date.fromisoformat(row["valid_from"]),
+            valid_to=_day(row["valid_to"]),
+            is_provisional=row["is_provisional"] == "1",
+            source=row["source_mark"],
+            source_date=None,
+        )
+        for row in _seed("high_cost_caps")
+    )

@@ -42,6 +42,8 @@ GRAIN = {  # one row per …: the primary key of the served table
     "fct_biosimilar_share": (*POPULATION, *PLACE, "ingredient_key", "setting", *PERIOD, "convention"),
     "fct_biosimilar_kpi": (*POPULATION, *PLACE, *PERIOD, "denominator_kind"),
     "fct_saving_realised": (*POPULATION, *PLACE, "ingredient_key", "setting", *PERIOD, "price_vintage"),
+    "fct_saving_bundled": (*POPULATION, *PLACE, "ingredient_key", *PERIOD, "price_vintage"),
+    "fct_saving_potential": (*POPULATION, *PLACE, "ingredient_key", *PERIOD, "scenario_key"),
     "fct_completeness": ("insurer_number", "claim_month", "claim_kind"),
     "fct_unknown_code": (*POPULATION, "service_month", "claim_kind", "drug_code"),
     figure_change.NAME: figure_change.KEY,

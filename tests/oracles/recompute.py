@@ -155,13 +155,14 @@ def western(text: str) -> str:
     return f"{ERA_BASE[text[0]] + int(text[1:3])}{text[3:]}" if len(text) in (5, 7) else text
 
 
-def claims(inbox: Path, as_of: int | None = None) -> Iterator[Claim]:
-    """Every claim that counts, decided state, as known in a claim month or (None) now.
+def claims(inbox: Path, as_of: int | None = None, read: "Read | None" = None) -> Iterator[Claim]:
+    """Every claim that counts, decided state, as known in a claim month or (None) now; `read` makes one of a receipt (default: claim).
 
     A receipt returned by then (データ識別 8) does not count, its re-claim is a receipt of its own. A claim of the claim form counts if the
     insurer form of its month does not hold the same claim.
     """
-    of_insurers = list(ever_claimed(inbox))
+    read = read or claim
+    of_insurers = list(ever_claimed(inbox, read))
     back = {
         search_no(receipt, kind)
         for path, kind in files(inbox)
@@ -173,19 +174,19 @@ def claims(inbox: Path, as_of: int | None = None) -> Iterator[Claim]:
     both = Counter(identity(c) for c in of_insurers)
     for path, kind in claim_form_files(inbox):
         for receipt in claim_form_receipts(path, kind):
-            found = claim(receipt, kind)
+            found = read(receipt, kind)
             if both[identity(found)]:
                 both[identity(found)] -= 1
             elif as_of is None or found.claim_month <= as_of:
                 yield found
 
 
-def ever_claimed(inbox: Path) -> Iterator[Claim]:
+def ever_claimed(inbox: Path, read: "Read | None" = None) -> Iterator[Claim]:
     """Every claim of the insurer form, those that went back later too: whoever they name is a person to silver."""
     for path, kind in files(inbox):
         for receipt in receipts(path):
             if receipt[0].data_id != RETURNED:
-                yield claim(receipt, kind)
+                yield (read or claim)(receipt, kind)
 
 
 def identity(c: Claim) -> tuple:
@@ -253,6 +254,7 @@ def claim(receipt: list[Line], kind: str) -> Claim:
 
 
 Cell = Callable[[Line, str], str]
+Read = Callable[[list[Line], str], Claim]
 
 
 def medical_drugs(lines: list[Line], cell: Cell) -> Iterator[Drug]:

@@ -117,3 +117,35 @@ def test_national_targets_are_those_of_the_roadmap(place: Settings):
         "generic_value": ("nation", "0.65", "2030-03-31"),
         "kyokai_biosimilar_kpi_2025": ("insurer_kind", "0.21", "2026-03-31"),
     }
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("to_80", 'parameter: "0.80"', 'parameter: "1.80"', "parameter is '1.80'; expected Input should be less than or equal to 1"),
+        ("to_80", 'parameter: "0.80"\n', "", "expected Value error, a parameter where kind is target_share or peer_share"),
+        (
+            "full",
+            "kind: full",
+            'kind: full\nparameter: "0.5"',
+            "expected Value error, a parameter where kind is target_share or peer_share",
+        ),
+        ("best_peer", "least_patient_count: 10\n", "", "expected Value error, a least_patient_count where kind is peer_share"),
+        ("full", "scenario_key: full", "scenario_key: all", "scenario_key all; expected the file's name, full"),
+    ],
+    ids=["over 1", "no parameter", "a parameter too many", "no least count", "name"],
+)
+def test_a_fault_in_a_scenario_file_is_named(place: Settings, file: str, old: str, new: str, message: str):
+    path = place.config / "scenarios" / f"{file}.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(LakeError) as error:
+        config.scenarios(place)
+    assert str(path) in str(error.value) and message in str(error.value)
+
+
+def test_the_seven_scenarios_are_there(place: Settings):
+    assert set(config.scenarios(place)) == {
+        "to_80", "best_peer", "p75_peer", "new_starts_only", "same_form_only", "full", "own_use_at_mean_price"
+    }  # fmt: skip

@@ -7,5 +7,6 @@ select
     line_no,
     drug_code,
     quantity_claim_unit,
-    bundle_kind
+    bundle_kind,
+    is_paid_by_insurer
 from {{ source('silver', 'claim_drug') }}

@@ -176,3 +176,11 @@ def test_a_break_concerns_the_ingredients_that_its_title_names():
         ("2024-04-01", "insulin_aspart"),  # ノボラピッド
         ("2025-11-12", "aflibercept,tocilizumab"),
     } <= found
+
+
+def test_caps_of_a_month_are_one_row_per_band_and_none_is_known_from_2027_08():
+    """高額療養費: the 13 bands from 2027-08 need the 標準報酬月額, which no receipt shows."""
+    for day, bands in ((date(2026, 7, 31), 14), (date(2026, 8, 1), 12), (date(2027, 8, 1), 2)):
+        valid = [c for c in shipped.high_cost_caps() if c.valid_from <= day and (c.valid_to is None or day <= c.valid_to)]
+        assert len({(c.age_group, c.band) for c in valid}) == len(valid) == bands
+    assert all(c.is_provisional == (c.valid_from == date(2026, 8, 1)) for c in shipped.high_cost_caps())
