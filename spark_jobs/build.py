@@ -1,18 +1,23 @@
-"""dbt in this process: silver → marts, with all data tests. Does nothing when sources, configuration and models did not change.
+"""dbt in this process: silver → marts, with all data tests. Makes anew what changed: nothing, what the deliveries touched, or all.
 
 Unit tests of the models run in the test suite, not here: they prove the code, and the code is the same in each build.
 """
 
 import hashlib
+import json
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from spark_jobs import config, delta, session, tables
+import polars as pl
+
+from spark_jobs import config, delta, session, tables, touched
 from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.progress import console
 from spark_jobs.settings import Settings
+from spark_jobs.tables import Table
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 CODE = ("dbt_project.yml", "macros/**/*.sql", "models/**/*.*", "tests/**/*.*")  # what a figure depends on, under PROJECT
@@ -21,46 +26,103 @@ SOURCES = (
     tables.DELIVERY_FINDING,
     tables.CLAIM,
     tables.CLAIM_DRUG,
-    tables.CLAIM_DIAGNOSIS,
-    tables.CLAIM_PROCEDURE,
+    tables.CLAIM_PAYER,
     tables.MEMBER_MONTH,
     tables.PERSON_LINK,
     tables.DRUG,
     tables.DRUG_PRICE,
+    tables.PRICE_LIST_ITEM,
+    tables.GENERIC_CLASS,
     tables.BIOSIMILAR_INGREDIENT,
     tables.BIOSIMILAR_PRODUCT,
     tables.BIOSIMILAR_FORM,
     tables.THERAPEUTIC_AREA,
-    tables.BIOSIMILAR_INDICATION,
-    tables.DISEASE,
     tables.FACILITY_LIST,
     tables.PREFECTURE,
     tables.STRUCTURAL_BREAK,
     tables.NDB_QUANTITY,
+    tables.NDB_CLASS,
+    tables.PUBLISHED_SERIES,
     tables.INSURER,
+    tables.MEASURE,
+    tables.TARGET,
+    tables.SUPPLY_STATUS,
+    tables.HIGH_COST_CAP,
+    tables.SCENARIO,
 )
 SHOWN = ("model", "test")
+TOUCHED = "touched"  # a build of what was touched: repeated, it makes good what it left half done
 
 
 def run(settings: Settings, select: str | None = None) -> str:
-    """Build the marts and test them; returns what was done, in words. A selection builds these models only, and always."""
+    """Build the marts and test them; returns what was done, in words. Where only claims and deliveries have changed since the last build,
+    what they touch is made anew and no more. A selection builds these models only, whole, and always."""
     write_config(settings)
-    key = build_key(settings)
+    inputs, last = Inputs.now(settings), _last(settings)
     unfinished = _target(settings) / "unfinished"
-    if select is None and not unfinished.exists() and key == _last_key(settings):
+    is_whole = unfinished.exists() and unfinished.read_text() != TOUCHED  # a build of all or of a selection was cut off or failed
+    if select is not None:
+        arguments, what = ["--select", select], "a selection"
+    elif is_whole or last is None or last["code_key"] != inputs.code_key:
+        arguments, what = [], "all"
+    elif not unfinished.exists() and (last["build_key"] == inputs.build_key or not inputs.changed(last)):
         return "nothing changed: sources, configuration and models are as at the last build (skipped)"
+    else:
+        arguments, what = _what_changed(settings, inputs, last)
     unfinished.parent.mkdir(parents=True, exist_ok=True)
-    unfinished.touch()  # a build that was cut off or failed is never taken for a good one
-    results = _dbt(settings, ["build", "--exclude-resource-type", "unit_test", *(["--select", select] if select else [])])
+    unfinished.write_text(TOUCHED if "--vars" in arguments else what)
+    results = _dbt(settings, ["build", "--exclude-resource-type", "unit_test", *arguments])
     counts = {kind: sum(r.node.resource_type == kind for r in results) for kind in SHOWN}
     warned = [r for r in results if r.status == "warn"]
     detail = f"{counts['model']} models built, {counts['test'] - len(warned)} tests passed"
+    if what not in ("all", "a selection"):
+        detail = f"{what}: {detail}"
     if warned:
         detail += f", {len(warned)} to look at: {', '.join(r.node.name for r in warned)}"
     if select is None:
-        delta.append(settings, tables.BUILD_RUN, [{"build_key": key, "recorded_at": datetime.now(UTC), "detail": detail}])
+        run = {"build_key": inputs.build_key, "code_key": inputs.code_key, "source_versions": json.dumps(inputs.versions, sort_keys=True)}
+        delta.append(settings, tables.BUILD_RUN, [run | {"recorded_at": datetime.now(UTC), "detail": detail}])
         unfinished.unlink()
     return detail
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the marts are made of: Delta versions of the tables read, and a hash of the code."""
+
+    versions: dict[str, int]
+    code_key: str
+
+    @classmethod
+    def now(cls, settings: Settings) -> "Inputs":
+        digest = hashlib.sha256()
+        for table in SOURCES:
+            digest.update(f"{table.name} {table.version}\n".encode())
+        for file in sorted(file for pattern in CODE for file in PROJECT.glob(pattern)):
+            digest.update(f"{file.relative_to(PROJECT)}\n".encode() + file.read_bytes())
+        return cls({table.name: delta.version(settings, table) for table in SOURCES}, digest.hexdigest())
+
+    @property
+    def build_key(self) -> str:
+        return hashlib.sha256((json.dumps(self.versions, sort_keys=True) + self.code_key).encode()).hexdigest()
+
+    def changed(self, last: dict[str, Any]) -> list[Table]:
+        """Tables of another version than the last build read."""
+        before = json.loads(last["source_versions"])
+        return [table for table in SOURCES if before.get(table.name) != self.versions[table.name]]
+
+
+def _what_changed(settings: Settings, inputs: Inputs, last: dict[str, Any]) -> tuple[list[str], str]:
+    """(arguments for dbt, in words): what depends on the tables that changed; if claims and deliveries only, what they touch of it."""
+    changed = inputs.changed(last)
+    below = [f"source:{table.name}+" for table in changed]
+    found = touched.since(settings, json.loads(last["source_versions"])) if set(changed) <= set(touched.FOLLOWED) else None
+    if found is None:
+        return ["--select", *below], f"all that depends on {', '.join(table.name for table in changed)}"
+    if not found.service_months:
+        below = [f"source:{table.name}+" for table in (tables.DELIVERY, tables.DELIVERY_FINDING)]
+    variables = json.dumps({"touched": found.variables(settings)})
+    return ["--select", *below, "--vars", variables], str(found)
 
 
 def docs(settings: Settings) -> Path:
@@ -75,30 +137,50 @@ def unit_tests(settings: Settings) -> int:
 
 
 def write_config(settings: Settings) -> None:
-    """config/insurers and config/regions → masters, only where they changed."""
+    """config/ → masters, only where it changed."""
     insurers = [
         (i.insurer_number, i.name_ja, i.short_name_ja, i.kind, i.prefecture_code, i.member_count, i.start_claim_month, ",".join(i.kinds))
         for i in config.insurers(settings).values()
     ]
     members = [(r.region_key, r.name_ja, number) for r in config.regions(settings).values() for number in r.insurers]
-    for table, rows in ((tables.INSURER, insurers), (tables.REGION_INSURER, members)):
+    measures = [
+        (
+            m.measure_key, m.name_ja, m.name_en, m.definition_ja, m.definition_en, m.numerator_ja, m.denominator_ja, m.unit, m.convention,
+            m.convention_ja, m.n_ja, m.price_ja, m.data_ja,
+            m.direction, " ".join(m.limits_ja), "; ".join(m.sources), "; ".join(m.checked_against) or None,
+            "、".join(config.SCHEMES[scheme] for scheme in m.schemes) or None, m.status, m.next_review, m.model, m.column,
+            " and ".join(f"{column} = '{value}'" for column, value in m.where.items()) or None,
+        )
+        for m in config.measures(settings).values()
+    ]  # fmt: skip
+    targets = [
+        (
+            t.target_key, t.name_ja, owner.owner_kind, owner.owner_key, t.measure_key, t.value_ratio, t.due_date, t.valid_from, t.valid_to,
+            t.source,
+        )
+        for owner in config.targets(settings).values()
+        for t in owner.targets
+    ]  # fmt: skip
+    scenarios = [
+        (s.scenario_key, s.title_ja, s.title_en, s.kind, s.parameter, s.least_patient_count, s.description_ja, s.source)
+        for s in config.scenarios(settings).values()
+    ]
+    written: tuple[tuple[tables.Table, list[tuple[Any, ...]]], ...] = (
+        (tables.INSURER, insurers),
+        (tables.REGION_INSURER, members),
+        (tables.MEASURE, measures),
+        (tables.TARGET, targets),
+        (tables.SCENARIO, scenarios),
+    )
+    for table, rows in written:
         if set(delta.read(settings, table).rows()) != set(rows):
             delta.replace(settings, table, [dict(zip(table.column_names, row, strict=True)) for row in rows])
 
 
-def build_key(settings: Settings) -> str:
-    """Hash of what the marts are made of: the Delta version of each source table and the code of the models."""
-    digest = hashlib.sha256()
-    for table in SOURCES:
-        digest.update(f"{table.name}={delta.version(settings, table)}\n".encode())
-    for file in sorted(file for pattern in CODE for file in PROJECT.glob(pattern)):
-        digest.update(f"{file.relative_to(PROJECT)}\n".encode() + file.read_bytes())
-    return digest.hexdigest()
-
-
-def _last_key(settings: Settings) -> str | None:
-    builds = delta.read(settings, tables.BUILD_RUN).sort("recorded_at")
-    return None if builds.is_empty() else builds["build_key"][-1]
+def _last(settings: Settings) -> dict[str, Any] | None:
+    """The last build that ended well and said what it read."""
+    builds = delta.read(settings, tables.BUILD_RUN).filter(pl.col("source_versions").is_not_null()).sort("recorded_at")
+    return None if builds.is_empty() else builds.row(-1, named=True)
 
 
 def _target(settings: Settings) -> Path:

@@ -33,7 +33,7 @@ members_app = typer.Typer(no_args_is_help=True, help="Who was insured when: the 
 reviews_app = typer.Typer(no_args_is_help=True, help="Results of later reviews (再審査, 過誤).")
 keys_app = typer.Typer(no_args_is_help=True, help="Each insurer's own key; without it nothing is ingested.")
 persons_app = typer.Typer(no_args_is_help=True, help="Persons of several insurers, inside a scope of joint use.")
-config_app = typer.Typer(no_args_is_help=True, help="Insurers and regions, as files.")
+config_app = typer.Typer(no_args_is_help=True, help="Insurers, regions, measures and targets, as files.")
 app.add_typer(masters_app, name="masters")
 app.add_typer(members_app, name="members")
 app.add_typer(reviews_app, name="reviews")
@@ -299,6 +299,21 @@ def inspect(
 
 
 @app.command()
+def explain(
+    figure: Annotated[str, typer.Argument(help="fct_biosimilar_share or fct_generic_share")],
+    filters: Annotated[list[str] | None, typer.Argument(help="key=value of the row, e.g. ingredient_key=infliximab period=202504")] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="show the pseudonymised lines of the claims shown")] = False,
+    limit: Annotated[int, typer.Option(help="rows shown of each list; totals are of all", min=1)] = 20,
+) -> None:
+    """From a figure to its cells, claims and lines. Logged. What is not named is all, the nation, the latest month."""
+    from spark_jobs.publish import explain as job
+
+    asked = dict(text.partition("=")[::2] for text in filters or ())
+    with lake("explain") as settings:
+        job.show(settings, figure, asked, lines, limit, Console())
+
+
+@app.command()
 def maintain(
     keep_days: Annotated[int, typer.Option(help="days for which older versions of the tables can still be read", min=0)] = 7,
 ) -> None:
@@ -397,12 +412,13 @@ def access(insurer: InsurerOption = None) -> None:
 
 @config_app.command("check")
 def config_check() -> None:
-    """Read every file of config/; says file, found, expected."""
+    """Read every file of config/; says file, line, found, expected."""
     from spark_jobs import config
 
     settings = Settings()
-    insurers, regions = config.insurers(settings), config.regions(settings)
-    console.print(f"config: {len(insurers)} insurers, {len(regions)} regions")
+    insurers, regions, measures = config.insurers(settings), config.regions(settings), config.measures(settings)
+    targets = sum(len(owner.targets) for owner in config.targets(settings).values())
+    console.print(f"config: {len(insurers)} insurers, {len(regions)} regions, {len(measures)} measures, {targets} targets")
 
 
 def main() -> None:

@@ -1,14 +1,20 @@
 """One bundle of delivered bytes, or of lines in bronze, into Parquet parts of bronze and silver: the work of one task.
 
 Polars reads and types the lines; no row passes through Python but those of corrected receipts (JY), distinct texts to be pseudonymised, and
-lines to be sealed. Nothing is committed here. A Spark cluster, where one is named, spreads the bundles over its executors; else threads of
-this process share them (docs/decisions/0006).
+lines to be sealed. Nothing is committed here. A Spark cluster, where one is named, spreads the bundles over its executors; else processes
+of this machine share them (docs/decisions/0006).
 """
 
+import os
 import pickle
+import signal
+import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -31,6 +37,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from spark_jobs.landing.delivery import DeliveredFile
+
+FOR_PROCESSES = 2**26  # bytes to be read from which processes are worth their start, about a second each
+POLARS_THREADS = "POLARS_MAX_THREADS"
 
 
 @dataclass
@@ -182,19 +191,59 @@ def _counts(lines: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     return counted.join(files, on="file_no").select("insurer_number", "file_sha256", "lines", "quarantined", "receipts")
 
 
-def run(settings: Settings, bundles: list[Bundle], spark: "SparkSession | None") -> Iterator[tuple[Bundle, Converted]]:
-    """Each bundle, converted, as they get done: by Spark's executors, or by threads of this process (polars needs no lock of Python's)."""
-    if spark is None:
-        with ThreadPoolExecutor(settings.cores or (psutil.cpu_count() or 2)) as threads:
-            jobs = {threads.submit(delivered, settings, bundle): bundle for bundle in bundles}
-            for job in as_completed(jobs):
-                yield jobs[job], job.result()
-        return
+def by_spark(bundles: list[Bundle], settings: Settings, spark: "SparkSession") -> Iterator[tuple[Bundle, Converted]]:
+    """Each bundle, converted by Spark's executors."""
     rows = [(number, pickle.dumps((settings, bundle))) for number, bundle in enumerate(bundles)]
     spark.conf.set("spark.sql.leafNodeDefaultParallelism", len(rows))  # one bundle a task
     work = spark.createDataFrame(rows, "number int, work binary")
     for row in work.mapInArrow(_task, "number int, done binary").collect():
         yield bundles[row.number], pickle.loads(row.done)  # noqa: S301 (made by our own task)
+
+
+@contextmanager
+def executor(settings: Settings, byte_count: int) -> Iterator[Executor]:
+    """What converts bundles here: processes with one polars thread each, or threads where so little is not worth the start of processes.
+    What is not begun when the block is left by an error is not begun any more."""
+    cores = settings.cores or psutil.cpu_count() or 1
+    if cores == 1 or byte_count < FOR_PROCESSES:
+        found: Executor = ThreadPoolExecutor(cores)
+    else:
+        found = ProcessPoolExecutor(cores, get_context("spawn"), _begin)
+        with _inherited():
+            found.submit(os.getpid)  # the first job starts all processes
+    try:
+        yield found
+    finally:
+        found.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _inherited() -> Iterator[None]:
+    """What a process has from its first moment on, before it loads anything: one polars thread, deaf to interrupts."""
+    before, is_main = os.environ.get(POLARS_THREADS), threading.current_thread() is threading.main_thread()
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_main else None
+    os.environ[POLARS_THREADS] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(POLARS_THREADS)
+        if before is not None:
+            os.environ[POLARS_THREADS] = before
+        if is_main:
+            signal.signal(signal.SIGINT, heard)
+
+
+def _begin() -> None:
+    """Of a process that converts: an interrupt is its parent's to see, and it ends with its parent, however that one ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+
+    def end_with_parent() -> None:
+        if parent is not None:
+            wait([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _task(batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":

@@ -1,7 +1,7 @@
 """Delta tables without Spark: all that spark_jobs declares are created, read and written so; marts are Spark's (dbt).
 
 Small tables are written in one call. Facts are written in two steps: whoever has rows writes Parquet parts (`write_parts`, in any process),
-and one process commits them (`add`): a table has one committer. A commit takes milliseconds and no Java: docs/decisions/0005, 0006.
+and one process commits them (`put`): a table has one committer. A commit takes milliseconds and no Java: docs/decisions/0005, 0006.
 """
 
 import json
@@ -27,6 +27,7 @@ SKIPPING = ("file_sha256", "claim_month", "service_month")  # statistics of thes
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 VERSION = "lake.version"  # property of a table: the version of its contents, as declared when it was made; lake migrate
 FEW_FILES = 16
+CHECKPOINT_INTERVAL = "10"  # commits: a table with a long history opens as fast as a new one
 MARK = "userMetadata"  # Spark's name for what a commit says of itself
 Where = Mapping[str, Collection[Any]]  # column → values; all must hold
 
@@ -48,7 +49,8 @@ def create_all(settings: Settings) -> None:
             path.mkdir(parents=True, exist_ok=True)
             DeltaTable.create(
                 path, schema(table), mode="ignore", partition_by=list(table.partition_by), description=table.comment,
-                configuration={"delta.dataSkippingStatsColumns": ",".join(_skipping(table)), VERSION: str(table.version)},
+                configuration={"delta.dataSkippingStatsColumns": ",".join(_skipping(table)), VERSION: str(table.version),
+                               "delta.checkpointInterval": CHECKPOINT_INTERVAL},
                 raise_if_key_not_exists=False,
             )  # fmt: skip
 
@@ -94,7 +96,7 @@ class Part:
 
 
 def write_parts(settings: Settings, table: Table, rows: pl.DataFrame) -> list[Part]:
-    """Write rows as Parquet below the table, one part per partition; readers see them when `add` commits them."""
+    """Write rows as Parquet below the table, one part per partition; readers see them when `put` commits them."""
     rows = shaped(table, rows)
     if not rows.height:
         return []
@@ -117,14 +119,32 @@ def read_part(settings: Settings, part: Part) -> pl.DataFrame:
     return rows.with_columns(**{name: pl.lit(value, pl.String) for name, value in part.partition.items()})
 
 
-def add(settings: Settings, table: Table, parts: Sequence[Part]) -> None:
-    """Commit parts, all at once."""
-    if not parts:
-        return
-    now = int(time.time() * 1000)
-    actions: list[AddAction | RemoveAction] = [AddAction(part.path, part.size, part.partition, now, True, part.stats) for part in parts]
+def put(settings: Settings, table: Table, parts: Sequence[Part], where: Where) -> None:
+    """Commit parts, all at once; rows that `where` names, left by a run that was killed, are taken out before."""
     held = DeltaTable(settings.table_path(table.name))
-    held.create_write_transaction(actions, "append", schema(table), partition_by=list(table.partition_by))
+    if _may_hold(held, where):
+        delete(settings, table, where)
+        held.update_incremental()
+    if parts:
+        now = int(time.time() * 1000)
+        actions: list[AddAction | RemoveAction] = [AddAction(x.path, x.size, x.partition, now, True, x.stats) for x in parts]
+        held.create_write_transaction(actions, "append", schema(table), partition_by=list(table.partition_by))
+
+
+def _may_hold(held: DeltaTable, where: Where) -> bool:
+    """Whether a row may satisfy `where`, as far as the partitions and statistics in the table's log tell; no data file is opened."""
+    files = pl.DataFrame(held.get_add_actions(flatten=True))
+    for name, values in where.items():
+        if not values:
+            return False
+        if f"partition.{name}" in files.columns:
+            files = files.filter(pl.col(f"partition.{name}").is_in(list(values)))
+        elif {f"min.{name}", f"max.{name}"} <= set(files.columns):
+            least, most = files[f"min.{name}"], files[f"max.{name}"]
+            ordered = pl.Series(sorted(values), dtype=least.dtype)
+            next_value = ordered.gather(ordered.search_sorted(least).clip(upper_bound=ordered.len() - 1))
+            files = files.filter(next_value.is_between(least, most) | least.is_null() | most.is_null())
+    return files.height > 0
 
 
 def _statistics(table: Table, rows: pl.DataFrame) -> str:
@@ -148,6 +168,8 @@ def _skipping(table: Table) -> list[str]:
 
 def is_empty(settings: Settings, table: Table, where: Where) -> bool:
     """Whether no row satisfies `where`; files whose statistics say so are not opened."""
+    if not _may_hold(DeltaTable(settings.table_path(table.name)), where):
+        return True
     return scan(settings, table, where).select(list(where)).head(1).collect().is_empty()
 
 

@@ -28,6 +28,9 @@ class LakeError(Exception):
         self.where, self.found, self.expected, self.action, self.code = where, found, expected, action, code
         super().__init__(f"{where}: {found}; expected {expected}. {action}")
 
+    def __reduce__(self) -> tuple:
+        return LakeError, (self.where, self.found, self.expected, self.action, self.code)  # one kind crosses processes
+
 
 AGAIN = "then run the command again: it goes on where it stopped."
 FULL = ("no space left", "room for the lake's tables", f"Free some space, {AGAIN}")
@@ -66,6 +69,11 @@ def explained(error: BaseException, place: Path) -> LakeError | None:
                 return LakeError(
                     str(place), "another program wrote to the same table meanwhile", "one writer at a time",
                     "Run the command again when the other has ended.", ExitCode.BUSY,
+                )  # fmt: skip
+            case "BrokenProcessPool":
+                return LakeError(
+                    str(place), "a process that read receipts was ended from outside", "memory for one process per core",
+                    f"Close other programs or lower LAKE_CORES, {AGAIN}", ExitCode.MACHINE,
                 )  # fmt: skip
             case "SchemaMismatchError" | "DeltaProtocolError":
                 return LakeError(

@@ -3,8 +3,10 @@
 Killed anywhere and run again, it goes on where it stopped and ends with the same tables.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass
+from typing import TypeVar
 
 import polars as pl
 
@@ -21,6 +23,7 @@ from spark_jobs.settings import Settings
 from spark_jobs.silver import batch
 from spark_jobs.silver import finding as silver_finding
 
+T = TypeVar("T")
 BATCH_BYTES = 2**29  # one commit per table and batch
 BATCH_FILES = 2000
 
@@ -49,18 +52,23 @@ class IngestSummary:
 
 def run(settings: Settings, insurer_number: str | None = None, claim_month: int | None = None) -> IngestSummary:
     """Take in all pending files (of an insurer, of a claim month)."""
-    summary = IngestSummary()
     take_out(settings)
-    pending = delivery.pending(settings, insurer_number, claim_month)
-    with progress.files(sum(file.file_bytes for file in pending)) as advance:
-        for files in _batches(pending):
+    return take_in(settings, delivery.pending(settings, insurer_number, claim_month))
+
+
+def take_in(settings: Settings, pending: list[DeliveredFile]) -> IngestSummary:
+    """Bronze and silver of these files, batch after batch."""
+    summary = IngestSummary()
+    size = sum(file.file_bytes for file in pending)
+    with progress.files(size) as advance, convert.executor(settings, size) as executor:
+        for files, begun in _one_ahead(_begun(settings, files, executor) for files in _batches(pending)):
             if waiting := [file for file in files if file.state == "bronze"]:  # of a run that was killed
                 batch.run(settings, waiting)
                 delivery.record(settings, [Event(file, "silver") for file in waiting])
                 summary.files += len(waiting)
                 advance(sum(file.file_bytes for file in waiting))
-            if received := [file for file in files if file.state == "received"]:
-                _take_in(settings, received, summary, advance)
+            if begun:
+                _commit(settings, begun, summary, advance)
             summary.findings += finding.count(settings, files)
     return summary
 
@@ -80,23 +88,55 @@ def take_out(settings: Settings) -> None:
     delivery.record(settings, [Event(file, state, detail=reason) for file, (state, _, reason) in done])
 
 
-def _take_in(settings: Settings, files: list[DeliveredFile], summary: IngestSummary, advance: progress.Advance = lambda *_: None) -> None:
-    """Bronze and its events, then silver and its events, from one reading of the files."""
-    for number in {file.insurer_number for file in files}:
+@dataclass
+class _Begun:
+    """A batch of files while their bundles are being converted."""
+
+    files: list[DeliveredFile]
+    lost: list[piece.LostFileError]
+    bundles: list[piece.Bundle]
+    jobs: dict[Future[Converted], piece.Bundle]
+
+    def results(self, settings: Settings) -> Iterator[tuple[piece.Bundle, Converted]]:
+        """Each bundle, converted, as they get done."""
+        if self.bundles and settings.spark_master:
+            yield from convert.by_spark(self.bundles, settings, session.start(settings))
+        for job in as_completed(self.jobs):
+            yield self.jobs[job], job.result()
+
+
+def _begun(settings: Settings, files: list[DeliveredFile], executor: Executor) -> tuple[list[DeliveredFile], _Begun | None]:
+    received = [file for file in files if file.state == "received"]
+    for number in {file.insurer_number for file in received}:
         keys.key_file(settings, number)
-    bundles, lost = piece.bundles(files)
-    spark = session.start(settings) if bundles and settings.spark_master else None
+    bundles, lost = piece.bundles(received)
+    here = bundles if not settings.spark_master else []
+    jobs = {executor.submit(convert.delivered, settings, bundle): bundle for bundle in here}
+    return files, _Begun(received, lost, bundles, jobs) if received else None
+
+
+def _one_ahead(items: Iterable[T]) -> Iterator[T]:
+    """The items, each given when the next one is there: workers go on while a batch is committed."""
+    held: list[T] = []
+    for item in items:
+        held.append(item)
+        if len(held) > 1:
+            yield held.pop(0)
+    yield from held
+
+
+def _commit(settings: Settings, begun: _Begun, summary: IngestSummary, advance: progress.Advance) -> None:
+    """Bronze and its events, then silver and its events, from one reading of the files."""
+    files, lost = begun.files, begun.lost
     converted = []
-    for bundle, done in convert.run(settings, bundles, spark):
+    for bundle, done in begun.results(settings):
         converted.append(done)
         advance(sum(part.length for part in bundle.pieces), int(done.counts["receipts"].sum()))
     present = [file for file in files if file not in {error.file for error in lost}]
     counts = _counts(converted)
     for table in (tables.VAULT, tables.SCOPE_PERSON, tables.CLAIM_LINE, tables.QUARANTINE_LINE):
-        delta.delete(
-            settings, table, _of(present) if table.name.startswith("bronze.") else {"file_sha256": {x.file_sha256 for x in present}}
-        )
-        delta.add(settings, table, [part for done in converted for part in done.parts if part.table == table.name])
+        where = _of(present) if table.name.startswith("bronze.") else {"file_sha256": {x.file_sha256 for x in present}}
+        delta.put(settings, table, [part for done in converted for part in done.parts if part.table == table.name], where)
     found = pl.concat([done.findings for done in converted if done.findings.height] or [pl.DataFrame(schema=PARTIAL)])
     told = finding.added_up(found.filter(~pl.col("rule").is_in(["jy_target_missing", "points_identity"])))
     finding.replace(settings, told, present, bronze_finding.WRITTEN_RULES)

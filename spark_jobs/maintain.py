@@ -19,6 +19,7 @@ from deltalake.exceptions import DeltaError
 
 from spark_jobs import delta, log, tables
 from spark_jobs.errors import ExitCode, LakeError
+from spark_jobs.publish import figure_change
 from spark_jobs.settings import Settings
 from spark_jobs.tables import Table
 
@@ -67,9 +68,11 @@ class Part:
 def run(settings: Settings, keep_days: int = KEEP_DAYS) -> list[Care]:
     """Care for every table of the lake; the tables of dbt are written anew by every build, here only their old files go."""
     own = {settings.table_path(table.name): table for table in tables.ALL}
+    last, marts = figure_change.last(settings), settings.warehouse / "marts.db"
+    published = last.versions if last else {}
     done = []
     for path in sorted(log_folder.parent for log_folder in settings.warehouse.glob("*.db/*/_delta_log")):
-        care = _care(path, own.get(path), keep_days)
+        care = _care(path, own.get(path), keep_days, [published[path.name]] if path.parent == marts and path.name in published else [])
         if care.folded or care.removed or care.checkpoint:
             done.append(care)
     log.write(
@@ -82,14 +85,14 @@ def run(settings: Settings, keep_days: int = KEEP_DAYS) -> list[Care]:
     return done
 
 
-def _care(path: Path, table: Table | None, keep_days: int) -> Care:
+def _care(path: Path, table: Table | None, keep_days: int, pinned: list[int]) -> Care:
     care = Care(f"{path.parent.name.removesuffix('.db')}.{path.name}", len(DeltaTable(path).file_uris()))
     if table is not None:
         care.folded = _fold_months(path, table) if MONTH in table.column_names and table.partition_by else _compact(path)
     care.files_after = len(DeltaTable(path).file_uris())
     try:
-        care.removed, care.bytes_freed = _vacuum(path, keep_days)
-        care.checkpoint = _checkpoint(path)
+        care.removed, care.bytes_freed = _vacuum(path, keep_days, pinned)
+        care.checkpoint = _checkpoint(path, is_pinned=bool(pinned))
     except DeltaError:  # a table of Spark with a feature that delta-rs does not write; its own writer cleans it
         if table is not None:
             raise
@@ -167,15 +170,15 @@ def _compact(path: Path) -> list[str]:
     return ["small files"]
 
 
-def _vacuum(path: Path, keep_days: int) -> tuple[int, int]:
-    """Remove files that no version of the last days needs, and parts that a killed run left. (Their number, their bytes.)"""
+def _vacuum(path: Path, keep_days: int, pinned: list[int]) -> tuple[int, int]:
+    """Remove files that no version of the last days and no pinned one needs, and parts of killed runs: their number, their bytes."""
     held = DeltaTable(path)
     hours = int(timedelta(days=keep_days).total_seconds() // 3600)
-    old = held.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
+    old = held.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True, keep_versions=pinned)
     if not old:
         return 0, 0
     size = _bytes(path / name for name in old)
-    held.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True, commit_properties=_mark(held))
+    held.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True, keep_versions=pinned, commit_properties=_mark(held))
     return len(old), size
 
 
@@ -183,13 +186,14 @@ def _bytes(files: Iterable[Path]) -> int:
     return sum(file.stat().st_size for file in files if file.exists())
 
 
-def _checkpoint(path: Path) -> bool:
+def _checkpoint(path: Path, is_pinned: bool) -> bool:
     held, pointer = DeltaTable(path), path / "_delta_log" / "_last_checkpoint"
     last = json.loads(pointer.read_text())["version"] if pointer.exists() else 0
     if held.version() - last < COMMITS_PER_CHECKPOINT:
         return False
     held.create_checkpoint()
-    held.cleanup_metadata()
+    if not is_pinned:  # the log of a published version stays with it
+        held.cleanup_metadata()
     return True
 
 

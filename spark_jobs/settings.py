@@ -17,13 +17,13 @@ class Settings(BaseSettings):
     config: Path = Field(default=Path("config"), description="insurers, regions (this project's are the demo consortium's)")
     secrets: Path = Field(default=Path(".lake-secrets"), description="keys and passwords, mode 700, never under home")
     inbox: Path = Field(default=Path("inbox"), description="where insurers drop deliveries: inbox/<insurer_number>/…; read by Airflow")
-    cores: int = Field(default=0, ge=0, description="cores for embedded Spark; 0 = all")
+    cores: int = Field(default=0, ge=0, description="cores for embedded Spark and for reading receipts; 0 = all")
     driver_memory_gib: int = Field(default=3, ge=1, description="heap of embedded Spark, GiB")
     shuffle_partitions: int = Field(default=4, ge=1, description="raise with data: about 200 MB each")
     wait_seconds: int = Field(default=30, ge=0, description="how long to wait for another process that holds the lake")
     spark_master: str | None = Field(
         default=None,
-        description="a Spark cluster, spark://host:port; none: Spark in this process, receipts by its threads",
+        description="a Spark cluster, spark://host:port; none: Spark in this process, receipts by processes of this machine",
     )
     event_log: Path | None = Field(default=None, description="folder for Spark's event log; none by default")
     spark: tuple[str, ...] = Field(

@@ -544,6 +544,8 @@ break_date | date | day of effect
 break_kind | string | price_revision, fee_revision, listing_rule, patient_payment …
 title_ja | string | 名称
 title_en | string | English title
+affects | string | 影響: what it bends, ; between (value, savings, bs quantity …)
+ingredient_keys | string | 関係する成分, comma between; null = all
 {SOURCE.strip()}
 """),
     key=("break_date", "title_en"),
@@ -568,6 +570,41 @@ hidden_below | int | threshold of the table: 400 or 1000
 source | string | file name
 """),
     key=("fiscal_year", "route", "setting", "cell_kind", "cell_key", "drug_code"),
+)
+
+PUBLISHED_SERIES = Table(
+    "masters.published_series",
+    "公表値: one row per published figure of a metric, scope, ingredient and period; many definitions, context for ours",
+    _columns("""
+metric_key | string | 指標: bs_value_share, generic_quantity_share …
+metric_ja | string | 名称
+scope | string | 範囲: national, kyokai_kenpo …
+ingredient_key | string | 成分; all_biosimilars, all_generics = all of them
+period | string | 期間: FY2024, 2025-09; null = not stated
+value | decimal(18,5) | 値
+unit | string | 単位: ratio (0-1), hundred_million_yen 億円
+definition | string | 定義, as published; null = not stated
+note | string | 備考
+source | string | 出典
+confidence | string | 確度: high, medium and why
+"""),
+    key=("metric_key", "scope", "ingredient_key", "period"),
+)
+
+NDB_CLASS = Table(
+    "masters.ndb_class",
+    "NDBオープンデータの掲載範囲: one row per fiscal year, route, setting and 薬効分類 of a sheet: what a drug that it does not list can have",
+    _columns("""
+fiscal_year | int | 年度 of treatment
+ndb_round | int | 第 n 回
+route | string | injection, oral, topical
+setting | string | inpatient, outpatient_in_hospital, outpatient_pharmacy
+yakko_class_3 | string | 薬効分類: 3 digits
+row_count | int | drugs listed
+unlisted_at_most | decimal(24,5) | 掲載されない品目の上限: 0 = the class is listed whole, else the last total listed (its threshold where that is hidden)
+source | string | file name
+"""),
+    key=("fiscal_year", "route", "setting", "yakko_class_3"),
 )
 
 DRUG_MASTER_ITEM = Table(
@@ -687,15 +724,112 @@ insurer_number | string | 保険者番号
     key=("region_key", "insurer_number"),
 )
 
+MEASURE = Table(
+    "masters.measure",
+    "指標の登録簿: one row per measure of config/measures",
+    _columns("""
+measure_key | string | 指標の鍵
+name_ja | string | 名称
+name_en | string | English name
+definition_ja | string | 定義
+definition_en | string | English definition
+numerator_ja | string | 分子, or what is summed
+denominator_ja | string | 分母; null = a sum
+unit | string | 単位: ratio (0-1), yen, claim_unit, price_list_unit, count, per_1000_members, point
+convention | string | 数え方の鍵, as in the column convention of its model; null = one only
+convention_ja | string | 数え方
+n_ja | string | n: what stands behind the figure
+price_ja | string | 薬価の時点
+data_ja | string | データ: what it is counted on
+direction | string | 望ましい方向: higher, lower, neutral
+limits_ja | string | 限界: what it does not say
+source | string | 出典 of the definition
+checked_against | string | 照合した資料; null = nothing official to compare with
+schemes_ja | string | 関係する制度, 、 between; null = none
+status | string | in_use 使用中, planned 準備中
+next_review | date | 次の見直し
+model_name | string | dbt model that computes it
+column_name | string | column of that model
+row_filter | string | rows of the model that are this measure; null = all
+"""),
+    key=("measure_key",),
+)
+
+TARGET = Table(
+    "masters.target",
+    "目標値: one row per target of config/targets",
+    _columns("""
+target_key | string | 目標の鍵
+name_ja | string | 名称
+owner_kind | string | 設定者の種類: nation, prefecture, insurer_kind, insurer
+owner_key | string | 設定者: all, 01-47, kind of insurer or insurer number
+measure_key | string | 指標の鍵
+value_ratio | decimal(9,8) | 目標値 0-1
+due_date | date | 期限
+valid_from | date | 設定日: first day on which it holds
+valid_to | date | last day; null = open
+source | string | 出典
+"""),
+    key=("target_key",),
+)
+
+HIGH_COST_CAP = Table(
+    "masters.high_cost_cap",
+    "高額療養費 自己負担限度額: one row per age group, band and validity: monthly caps; what only the insurer's ledger knows (世帯, 年間上限) is not here",
+    _columns(f"""
+age_group | string | under_70, 70_and_over, long_term (マル長: 特記事項 02, 16), public_payer (公費: 法別 12, other)
+band | string | 適用区分 ア–オ as 特記事項 26–30 name them (70歳以上: ア–ウ 現役並みⅢ–Ⅰ, エ 一般, オ 低所得Ⅱ); else 02, 16, 12, other
+fixed_yen | {MONEY} | 限度額 (定額部分)
+threshold_yen | {MONEY} | 1 % of the cost above it is added; null = flat
+repeated_yen | {MONEY} | 多数回該当; null = none
+outpatient_yen | {MONEY} | 外来（個人）の限度額 of 70歳以上; null = none
+valid_from | date | first day
+valid_to | date | last day; null = open
+is_provisional | boolean | true: read second-hand, not in the text of the law yet
+{SOURCE.strip()}
+"""),
+    key=("age_group", "band", "valid_from"),
+)
+
+SCENARIO = Table(
+    "masters.scenario",
+    "削減可能額のシナリオ: one row per file of config/scenarios",
+    _columns("""
+scenario_key | string | key of the scenario
+title_ja | string | 名称
+title_en | string | English title
+scenario_kind | string | target_share, peer_share, new_starts, same_form, full, mean_price
+parameter | decimal(9,8) | target_share: share to reach; peer_share: rank among the peers (1 = best, 0.75 = 75th percentile); else null
+least_patient_count | int | peer_share: peers with fewer patients are left out
+description_ja | string | 説明, printed beside the figure
+source | string | 出典
+"""),
+    key=("scenario_key",),
+)
+
 BUILD_RUN = Table(
     "ops.build_run",
     "処理の記録: one row per build that ended well, with what it was built from",
     _columns("""
-build_key | string | hash of the inputs: versions of the tables read, configuration, code of the models
+build_key | string | hash of the inputs: versions of the tables read, code of the models
+code_key | string | hash of the code of the models and of the declared versions of the tables that they read
+source_versions | string | table → Delta version read, JSON
 recorded_at | timestamp | when
-detail | string | models built, tests passed
+detail | string | what was made anew: all, or which insurers and months; models built, tests passed
 """),
     key=("build_key", "recorded_at"),
+)
+
+PUBLICATION = Table(
+    "ops.publication",
+    "公表の記録: one row per publication: the versions of the marts that it shows, and what they were built from",
+    _columns("""
+published_at | timestamp | 公表日時: when
+mart_versions | string | table → Delta version, JSON
+source_versions | string | table → Delta version that the build had read, JSON; null = not known
+code_key | string | hash of the code of the models
+"""),
+    key=("published_at",),
 )
 
 PERSON_LINK = Table(

@@ -1,11 +1,17 @@
 {#
 A table with a contract is declared with types, NOT NULL and comments, then filled: two commits. The adapter's own way (CTAS, then one ALTER
 for each comment and each constraint) takes a commit a column, and Delta refuses SET NOT NULL on a table made by CTAS. BY NAME refuses a
-column that is missing or too many; types are the declared ones.
+column that is missing or too many; types are the declared ones. In a build of what was touched (touched.sql) rows are replaced: one commit.
 #}
 {% macro spark__create_table_as(temporary, relation, compiled_code, language='sql') -%}
     {%- if temporary -%}
         {{ create_temporary_view(relation, compiled_code) }}
+    {%- elif is_replaced_by_rows(relation) -%}
+        {%- set rows = touched(config.get('replace_by')) -%}
+        insert into {{ relation }} by name replace where {{ rows }}
+        select * from (
+        {{ compiled_code }}
+        ) where {{ rows }}
     {%- elif config.get('contract').enforced -%}
         {%- call statement('declare') -%}
             create or replace table {{ relation }} (

@@ -62,8 +62,8 @@ def _of_piece(bundle: Bundle, number: int) -> pl.DataFrame:
         has_quote = pl.col("line").str.contains('"', literal=True)
         lines = lines.with_columns(pl.when(has_quote).then(pl.col("line").map_elements(_unquoted, pl.String)).otherwise("line"))
     if form == "insurer":
-        parts = pl.col("line").str.splitn(",", 5).struct.rename_fields(["data_id", "row_no", "branch_no", "record_type", "rest"])
-        lines = lines.with_columns(parts=parts).unnest("parts").drop("rest").with_columns(pl.col("record_type").fill_null(""))
+        parts = pl.col("line").str.split_exact(",", 3).struct.rename_fields(["data_id", "row_no", "branch_no", "record_type"])
+        lines = lines.with_columns(parts=parts).unnest("parts").with_columns(pl.col("record_type").fill_null(""))
         begins = pl.col("record_type") == "MN"
         is_border = begins
     else:

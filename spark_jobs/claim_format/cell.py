@@ -25,6 +25,8 @@ def cells(lines: pl.DataFrame, claim_kind: str, claim_form: str, record_id: str,
     last = max((place for place in places.values() if place), default=0)
     parts = lines.select(parts=pl.col("line").str.splitn(",", (days or last) + 1)).unnest("parts")  # once, not for each field
     part = [pl.col(name) for name in parts.columns]
+    if lines["line"].str.contains(" ", literal=True).any():  # seldom, and taking blanks off costs as much as splitting
+        parts = parts.with_columns(part[place - 1].str.strip_chars(" ") for place in set(places.values()) if place)
     values = {name: _cell(part[place - 1]) if place else pl.repeat(None, pl.len(), dtype=pl.String) for name, place in places.items()}
     if has_days:
         values["days"] = (
@@ -34,5 +36,4 @@ def cells(lines: pl.DataFrame, claim_kind: str, claim_form: str, record_id: str,
 
 
 def _cell(text: pl.Expr) -> pl.Expr:
-    trimmed = text.str.strip_chars(" ")
-    return pl.when(trimmed != "").then(trimmed)
+    return pl.when(text != "").then(text)

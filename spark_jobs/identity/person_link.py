@@ -46,9 +46,12 @@ def links(persons: pl.DataFrame, chains: Chains) -> pl.DataFrame:
 
 def advanced(persons: pl.DataFrame, name: str, chains: Chains) -> pl.Series:
     """A column of pseudonyms by the newest keys of their `insurer_number`."""
-    columns = (persons["insurer_number"], persons["key_version"], persons[name])
+    newest = {insurer: len(chain) for insurer, chain in chains.items()}
+    is_older = persons.select(pl.col("key_version") < pl.col("insurer_number").replace_strict(newest, default=0)).to_series()
+    older = persons.filter(is_older)  # mostly nobody: a key is seldom rotated
+    columns = (older["insurer_number"], older["key_version"], older[name])
     found = [text and advance(text, version, chains.get(insurer, ())) for insurer, version, text in zip(*columns, strict=True)]
-    return pl.Series(name, found, pl.String)
+    return persons[name].cast(pl.String).scatter(is_older.arg_true(), pl.Series(found, dtype=pl.String))
 
 
 def _numbers(newest: pl.DataFrame) -> pl.DataFrame:

@@ -4,43 +4,58 @@ Key versions are a chain: version n is the HMAC, under key n, of the pseudonym o
 to new ones without clear text. Each distinct text is hashed once.
 """
 
-import hmac as hmac_
-import unicodedata
 from collections.abc import Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import polars as pl
 
+if TYPE_CHECKING:
+    from hashlib import _Hash as HASH
+
 SEPARATOR = "\u001f"
-LARGE_KANA = str.maketrans("ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわかけアイウエオツヤユヨワカケ")
+BLOCK_BYTES = 64  # of SHA-256
+BLANKS = r"[\s\x1c-\x1f]+"
+LARGE_KANA = dict(zip("ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわかけアイウエオツヤユヨワカケ", strict=True))
 
 
-def normalise(text: str) -> str:
+def normalised(texts: pl.Series) -> pl.Series:
     """One width, no blanks, large kana, no leading zeros: providers write the same name and number in different ways."""
-    whole = "".join(text.split())
-    if whole.isascii():
-        return whole.lstrip("0") or whole[-1:]
-    wide = unicodedata.normalize("NFKC", whole)
-    whole = unicodedata.normalize("NFC", wide.translate(LARGE_KANA))
-    return whole.lstrip("0") or whole[-1:]
+    text = pl.col("text")
+    whole = pl.DataFrame({"text": texts}).with_columns(text.str.replace_all(BLANKS, ""))
+    if not whole.select((text.str.len_bytes() == text.str.len_chars()).all()).item():  # else all ASCII: nothing to be made one
+        whole = whole.with_columns(text.str.normalize("NFKC").str.replace_many(LARGE_KANA).str.normalize("NFC"))
+    short = whole.with_columns(short=text.str.strip_chars_start("0"))
+    return short.select(pl.when(pl.col("short") == "").then(text.str.slice(-1)).otherwise("short").alias(texts.name)).to_series()
 
 
 def pseudonym(chain: Sequence[bytes], *parts: str) -> str:
     """Of one thing, by the newest key of the chain."""
-    digest = SEPARATOR.join([normalise(part) for part in parts])
-    for key in chain:
-        digest = hmac_.digest(key, digest.encode(), "sha256").hex()
-    return digest
+    return _hashed(chain, pl.Series([SEPARATOR.join(normalised(pl.Series(parts, dtype=pl.String)))])).item()
 
 
 def pseudonyms(chains: dict[str, Sequence[bytes]], owner: pl.Series, *parts: pl.Series) -> pl.Series:
     """Pseudonyms of rows: `owner` names the chain of each row, `parts` what identifies (null = empty)."""
-    named = [owner.alias("owner"), *(part.fill_null("").alias(f"part_{i}") for i, part in enumerate(parts))]
-    texts = pl.DataFrame(named).select(text=pl.concat_str(pl.all(), separator=SEPARATOR))
-    distinct = texts.unique()
-    found = []
-    for text in distinct["text"]:
-        of_owner, *values = text.split(SEPARATOR)
-        found.append(pseudonym(chains[of_owner], *values))
-    return texts.join(distinct.with_columns(pl.Series("pseudonym", found, pl.String)), on="text", how="left", maintain_order="left")[
-        "pseudonym"
-    ]
+    named = [normalised(part.fill_null("")).alias(f"part_{i}") for i, part in enumerate(parts)]
+    texts = pl.DataFrame(named).select(owner.alias("owner"), text=pl.concat_str(pl.all(), separator=SEPARATOR))
+    distinct = texts.unique().partition_by("owner", as_dict=True)
+    found = [of_owner.with_columns(pseudonym=_hashed(chains[name], of_owner["text"])) for (name,), of_owner in distinct.items()]
+    known = pl.concat(found or [texts.clear().with_columns(pseudonym=pl.lit("", pl.String))])
+    return texts.join(known, on=["owner", "text"], how="left", maintain_order="left")["pseudonym"]
+
+
+def _hashed(chain: Sequence[bytes], texts: pl.Series) -> pl.Series:
+    """HMAC-SHA-256 of each text under each key in turn. Written out (RFC 2104), since `hmac` works the key into each hash anew: 2.4 × the
+    time."""
+    for key in chain:
+        padded = (key if len(key) <= BLOCK_BYTES else sha256(key).digest()).ljust(BLOCK_BYTES, b"\0")
+        inner, outer = sha256(bytes(byte ^ 0x36 for byte in padded)), sha256(bytes(byte ^ 0x5C for byte in padded))
+        texts = pl.Series([_digest(inner, outer, text) for text in texts.cast(pl.Binary).to_list()], dtype=pl.Binary).bin.encode("hex")
+    return texts
+
+
+def _digest(inner: "HASH", outer: "HASH", text: bytes) -> bytes:
+    begun, ended = inner.copy(), outer.copy()
+    begun.update(text)
+    ended.update(begun.digest())
+    return ended.digest()

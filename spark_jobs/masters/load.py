@@ -24,8 +24,10 @@ SHIPPED: dict[tables.Table, Callable[[], Sequence[object]]] = {
     tables.GENERIC_CLASS: shipped.generic_classes,
     tables.PREFECTURE: shipped.prefectures,
     tables.STRUCTURAL_BREAK: shipped.structural_breaks,
+    tables.PUBLISHED_SERIES: shipped.published_figures,
+    tables.HIGH_COST_CAP: shipped.high_cost_caps,
 }
-NDB = tables.NDB_QUANTITY
+NDB, NDB_CLASS = tables.NDB_QUANTITY, tables.NDB_CLASS
 SCOPE = ("ndb_round", "route", "setting", "cell_kind")  # what a workbook replaces as a whole
 
 
@@ -125,21 +127,28 @@ def _told(said: Sequence[str | None]) -> str:
 
 def _load_extract(settings: Settings) -> str | None:
     """The biologics' rows of NDB Open Data, but for what has been loaded from a workbook. None if they are there already."""
-    held = delta.read(settings, NDB)
     is_own = pl.col("source").str.ends_with(ndb_open_data.EXTRACT_MARK)
-    loaded = held.filter(~is_own).select(SCOPE).unique().sort(SCOPE)
-    mark = "shipped " + hashlib.sha256(ndb_open_data.EXTRACT.read_bytes() + repr(loaded.rows()).encode()).hexdigest()
-    if delta.last_mark(settings, NDB) == mark:
-        return None
-    rows = ndb_open_data.read_extract().join(loaded, on=SCOPE, how="anti")
-    delta.replace(settings, NDB, rows.to_arrow(), {"source": {*held.filter(is_own)["source"], *rows["source"]}}, mark)
-    return f"{NDB.name} {rows.height:,} (the biologics' rows)"
+    said = []
+    for table, path, read, scope in (
+        (NDB, ndb_open_data.EXTRACT, ndb_open_data.read_extract, SCOPE),
+        (NDB_CLASS, ndb_open_data.CLASS_EXTRACT, ndb_open_data.read_class_extract, SCOPE[:3]),
+    ):
+        held = delta.read(settings, table)
+        loaded = held.filter(~is_own).select(scope).unique().sort(scope)
+        mark = "shipped " + hashlib.sha256(path.read_bytes() + repr(loaded.rows()).encode()).hexdigest()
+        if delta.last_mark(settings, table) != mark:
+            rows = read().join(loaded, on=scope, how="anti")
+            delta.replace(settings, table, rows.to_arrow(), {"source": {*held.filter(is_own)["source"], *rows["source"]}}, mark)
+            said.append(f"{table.name} {rows.height:,} (the biologics' rows)")
+    return ", ".join(said) or None
 
 
 def _load_workbook(settings: Settings, path: Path, _: date | None) -> str:
     """One workbook, which dates itself: replaces its round, route, settings and cell kinds, so that a reload changes nothing."""
     rows = ndb_open_data.read_workbook(path)
     delta.replace(settings, NDB, rows.to_arrow(), {name: set(rows[name]) for name in SCOPE}, f"workbook {path.name}")
+    classes = ndb_open_data.classes(rows)
+    delta.replace(settings, NDB_CLASS, classes.to_arrow(), {name: set(rows[name]) for name in SCOPE[:3]}, f"workbook {path.name}")
     hidden = rows["is_hidden"].sum()
     return f"{path.name}: fiscal year {rows['fiscal_year'][0]}, {rows.height:,} cells, {hidden:,} of them hidden"
 

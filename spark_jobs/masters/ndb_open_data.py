@@ -3,7 +3,8 @@
 Layout of all rounds: docs/sources.md. The workbook itself says what it is (period in row 1, route and setting in the name of the sheet),
 never the name of the file.
 
-    python -m spark_jobs.masters.ndb_open_data FOLDER    makes seeds/ndb_quantity.csv.gz, the biologics' rows of all workbooks in FOLDER
+    python -m spark_jobs.masters.ndb_open_data FOLDER    makes seeds/ndb_quantity.csv.gz, the biologics' rows of all workbooks in FOLDER,
+                                                         and seeds/ndb_class.csv, what a drug that is not among them can have at most
 """
 
 import gzip
@@ -12,6 +13,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -21,6 +23,7 @@ from spark_jobs.errors import LakeError
 from spark_jobs.masters import shipped
 
 EXTRACT = shipped.SEEDS / "ndb_quantity.csv.gz"
+CLASS_EXTRACT = shipped.SEEDS / "ndb_class.csv"
 EXTRACT_MARK = " (抜粋)"  # ends the `source` of rows that come from the extract, not from a workbook
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -38,11 +41,25 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "hidden_below": pl.Int32,
     "source": pl.String,
 }
+CLASS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "fiscal_year": pl.Int32,
+    "ndb_round": pl.Int32,
+    "route": pl.String,
+    "setting": pl.String,
+    "yakko_class_3": pl.String,
+    "row_count": pl.Int32,
+    "unlisted_at_most": pl.Decimal(24, 5),
+    "source": pl.String,
+}
+CLASS_KEY = ["fiscal_year", "route", "setting", "yakko_class_3"]
 KEY = ["fiscal_year", "route", "setting", "cell_kind", "cell_key", "drug_code"]
 
 FIRST_ROUND_YEAR = 2014  # round n = fiscal year 2013 + n
 ROUTES = {"注射": "injection", "内服": "oral", "外用": "topical"}
 SETTINGS = {"院内": "outpatient_in_hospital", "院外": "outpatient_pharmacy", "入院": "inpatient"}
+ROW_LIMITS = {1: (30,), **dict.fromkeys(range(2, 9), (100,))}  # rows of a 薬効分類 in a sheet: the top n
+LATER_ROW_LIMITS = (100, 300, 500)  # from round 9 on, by the number of drugs of the class over all routes
+TIES = 3  # rows with a hidden total that share the last place
 ERAS = {"H": 1988, "R": 2018, "": 0}
 DASHES = set("-‐‑‒–—―−ーｰ－─")
 UNSTATED_THRESHOLD = 1000  # rounds 1-2 have no note; their smallest visible value is 1,000
@@ -181,6 +198,26 @@ def read_workbook(path: Path) -> pl.DataFrame:
     return pl.concat(_sheet(f"{path.name}, sheet {name}", name, rows, path.name) for name, rows in sheets)
 
 
+def classes(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `masters.ndb_class`: what a drug that a sheet does not list can have at most, by its 薬効分類.
+
+    A class whose rows reach no limit is listed whole: a missing drug is a true zero. Else it has no more than the last row.
+    """
+    total = pl.col("quantity_claim_unit")
+    found = []
+    class_of_drug = pl.col("yakka_code_12").str.slice(0, 3).alias("yakko_class_3")
+    of_class = rows.filter(pl.col("cell_kind") == "total").group_by(*CLASS_KEY[:3], "ndb_round", "source", class_of_drug).agg(
+        pl.len().alias("row_count"), total.min().alias("smallest"), total.is_null().any().alias("is_total_hidden"),
+        pl.col("hidden_below").first(),
+    )  # fmt: skip
+    for row in of_class.to_dicts():
+        limits = ROW_LIMITS.get(row["ndb_round"], LATER_ROW_LIMITS)
+        is_cut = any(limit <= row["row_count"] <= limit + TIES for limit in limits)
+        last = row["hidden_below"] if row["is_total_hidden"] else row["smallest"]
+        found.append(row | {"unlisted_at_most": Decimal(last if is_cut else 0)})
+    return pl.DataFrame(found, schema_overrides=CLASS_SCHEMA).select(pl.col(c).cast(t) for c, t in CLASS_SCHEMA.items()).sort(CLASS_KEY)
+
+
 def workbooks(path: Path) -> list[Path]:
     """The workbook, or all of a folder in order of name."""
     if path.is_file():
@@ -189,6 +226,18 @@ def workbooks(path: Path) -> list[Path]:
     if not found:
         raise _wrong(str(path), "no workbook" if path.is_dir() else "no such file or folder", "an xlsx file or a folder with some")
     return found
+
+
+def class_extract(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """The classes of the biologics, each sheet once."""
+    ours = {p.yakka_code_12[:3] for p in shipped.biosimilar_products()}
+    rows = pl.concat(map(classes, frames)).filter(pl.col("yakko_class_3").is_in(ours))
+    return rows.unique(CLASS_KEY, keep="first", maintain_order=True).sort(CLASS_KEY).with_columns(pl.col("source") + EXTRACT_MARK)
+
+
+def read_class_extract(path: Path = CLASS_EXTRACT) -> pl.DataFrame:
+    """The shipped rows of `masters.ndb_class`."""
+    return pl.read_csv(path, schema_overrides=CLASS_SCHEMA)
 
 
 def extract(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
@@ -213,8 +262,10 @@ def read_extract(path: Path = EXTRACT) -> pl.DataFrame:
 
 
 def write_extract(folder: Path, path: Path = EXTRACT) -> int:
-    """Make the shipped extract of the workbooks in a folder: same workbooks, same bytes. Returns its number of rows."""
-    rows = extract(map(read_workbook, workbooks(folder))).drop("is_hidden", "ndb_round")
+    """Make the shipped extracts of the workbooks in a folder, same workbooks, same bytes. Returns the number of quantities."""
+    frames = [read_workbook(file) for file in workbooks(folder)]
+    class_extract(frames).write_csv(path.with_name(CLASS_EXTRACT.name))
+    rows = extract(frames).drop("is_hidden", "ndb_round")
     text = io.BytesIO()
     rows.with_columns(pl.col("quantity_claim_unit").cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")).write_csv(text)
     path.write_bytes(gzip.compress(text.getvalue(), compresslevel=9, mtime=0))

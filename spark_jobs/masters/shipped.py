@@ -147,6 +147,38 @@ class StructuralBreak:
     break_kind: str
     title_ja: str
     title_en: str
+    affects: str
+    ingredient_keys: str | None
+    source: str
+    source_date: date | None
+
+
+@dataclass(frozen=True)
+class PublishedFigure:
+    metric_key: str
+    metric_ja: str
+    scope: str
+    ingredient_key: str
+    period: str | None
+    value: Decimal
+    unit: str
+    definition: str | None
+    note: str | None
+    source: str
+    confidence: str
+
+
+@dataclass(frozen=True)
+class HighCostCap:
+    age_group: str
+    band: str
+    fixed_yen: Decimal
+    threshold_yen: Decimal | None
+    repeated_yen: Decimal | None
+    outpatient_yen: Decimal | None
+    valid_from: date
+    valid_to: date | None
+    is_provisional: bool
     source: str
     source_date: date | None
 
@@ -167,6 +199,10 @@ def _seed(name: str) -> Iterator[dict[str, str]]:
 
 def _day(text: str) -> date | None:
     return date.fromisoformat(text) if text else None
+
+
+def _yen(text: str) -> Decimal | None:
+    return Decimal(text) if text else None
 
 
 @cache
@@ -355,7 +391,7 @@ CONTAINER = re.compile(r"1(瓶|筒|管|キット|カセット|バイアル)|1mL(
 
 
 def _form(spec_ja: str) -> tuple[str, str]:
-    """(content, container) of a specification: ４０ｍｇ０．８ｍＬ１筒 → 40mg, 筒. The volume is no part of it: ヒュミラ has 40 mg in 0.4 and in 0.8 mL."""
+    """(content, container) of a specification: ４０ｍｇ０．８ｍＬ１筒 → 40mg, 筒. No volume: ヒュミラ has 40 mg in 0.4 and 0.8 mL."""
     spec = unicodedata.normalize("NFKC", spec_ja)
     content, container = re.match(r"[\d,.]+(?:mg|μg|国際単位|単位)", spec), CONTAINER.search(spec)
     if not content or not container:
@@ -408,7 +444,7 @@ AREAS, INDICATIONS = "領域表", "BS効能一覧"  # compiled from labels and m
 
 @cache
 def therapeutic_areas() -> tuple[TherapeuticArea, ...]:
-    """領域 by ingredient; by diagnosis where one drug serves several; by brand for denosumab (ランマーク がん支持療法, プラリア 骨粗鬆症)."""
+    """領域 by ingredient; by diagnosis where one drug serves several; by brand for denosumab (プラリア 骨粗鬆症, else がん支持療法)."""
     areas = {row["ingredient_key"]: row for row in _seed("therapeutic_areas")}
     found = []
     for product, packages in _products():
@@ -501,8 +537,55 @@ def prefectures() -> tuple[Prefecture, ...]:
 
 @cache
 def structural_breaks() -> tuple[StructuralBreak, ...]:
-    """Dated events that bend a series: price and fee revisions, listings, supply, patient payment, law."""
+    """Dated events that bend a series: price and fee revisions, listings, supply, patient payment, law.
+
+    An event concerns the ingredients that its title names, by the ingredient or by the counted reference brand; none = all.
+    """
+    names: dict[str, tuple[str, str]] = {}
+    for row in _seed("biosimilar_ingredients"):
+        ingredient = re.split(r"\(|アルファ| ベータ", row["ingredient_ja"])[0].strip()
+        names[row["ingredient_key"]] = (ingredient, re.split(r"[^ァ-ヶー]", row["originator_brand_counted"])[0])
+    found = []
+    for row in _seed("structural_breaks"):
+        # no katakana before it: フィルグラスチム is no part of ペグフィルグラスチム
+        keys = [k for k, both in names.items() if any(re.search(rf"(?<![ァ-ヶー]){name}", row["title_ja"]) for name in both)]
+        found.append(
+            StructuralBreak(
+                date.fromisoformat(row["date"]), row["kind"], row["title_ja"], row["title_en"], row["affects"], ",".join(keys) or None,
+                row["source_mark"], None,
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+@cache
+def published_figures() -> tuple[PublishedFigure, ...]:
+    """Figures that ministries, insurers and others have published, to lay beside ours: context, of many definitions."""
     return tuple(
-        StructuralBreak(date.fromisoformat(row["date"]), row["kind"], row["title_ja"], row["title_en"], row["source_mark"], None)
-        for row in _seed("structural_breaks")
+        PublishedFigure(
+            **{name: row[name] for name in ("metric_key", "metric_ja", "scope", "ingredient_key", "unit", "source", "confidence")},
+            period=row["period"] or None, value=Decimal(row["value"]), definition=row["definition"] or None, note=row["notes"] or None,
+        )
+        for row in _seed("published_series")
+    )  # fmt: skip
+
+
+@cache
+def high_cost_caps() -> tuple[HighCostCap, ...]:
+    """高額療養費: monthly caps as far as the marks of a receipt name them. The 13 bands from 2027-08 need the 標準報酬月額: no rows."""
+    return tuple(
+        HighCostCap(
+            age_group=row["age_group"],
+            band=row["band"],
+            fixed_yen=Decimal(row["fixed_yen"]),
+            threshold_yen=_yen(row["threshold_yen"]),
+            repeated_yen=_yen(row["repeated_yen"]),
+            outpatient_yen=_yen(row["outpatient_yen"]),
+            valid_from=date.fromisoformat(row["valid_from"]),
+            valid_to=_day(row["valid_to"]),
+            is_provisional=row["is_provisional"] == "1",
+            source=row["source_mark"],
+            source_date=None,
+        )
+        for row in _seed("high_cost_caps")
     )

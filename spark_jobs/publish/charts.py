@@ -22,6 +22,7 @@ with warnings.catch_warnings():
 
 ACCENT, NEGATIVE, DARK, GREY, LIGHT = "#0072B2", "#D55E00", "#333333", "#767676", "#DDDDDD"
 WIDTH = 4.6  # inches = 331 points = pixels of the viewBox: a phone shows it at full size
+MARK_WIDTH = 0.075  # of a mark above a small panel, as a part of the panel's width
 FONTS = "'Hiragino Sans','Yu Gothic','Noto Sans JP','Noto Sans CJK JP',Meiryo,sans-serif"
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "lake", "font.size": 9.5, "axes.spines.top": False, "axes.spines.right": False,
@@ -107,11 +108,15 @@ def line(key: str, title: str, description: str, series: Series, breaks: list[tu
         axes.plot(x[max(first - 1, 0) :], values[max(first - 1, 0) :], color=ACCENT, linewidth=2, linestyle=(0, (1.5, 1.5)))
         alone = [i for i in x if values[i] == values[i] and all(j < 0 or j >= len(x) or values[j] != values[j] for j in (i - 1, i + 1))]
         axes.plot(alone, [values[i] for i in alone], ".", color=ACCENT, markersize=5)
+        before = float("-inf")
         for month, mark in breaks:
             if month in series.months:
                 at = series.months.index(month) - 0.5
                 axes.axvline(at, color=DARK, linewidth=0.8, linestyle=(0, (1, 2)))
-                axes.text(at, 1.04, mark, ha="center", va="bottom", fontsize=12)
+                is_close = at - before < MARK_WIDTH * len(x)  # then it stands below the one before
+                paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.5} if is_close else None
+                axes.text(at, 0.88 if is_close else 1.04, mark, ha="center", va="bottom", fontsize=12, bbox=paper)
+                before = float("-inf") if is_close else at
         ticks = [i for i, m in enumerate(series.months) if m % 100 == 4]
         axes.set_xticks(ticks, [f"{series.months[i] // 100 % 100}年{series.months[i] % 100}月" for i in ticks], fontsize=12)
         axes.set_yticks([0, 0.5, 1.0], ["0", "50", "100％"], fontsize=12)

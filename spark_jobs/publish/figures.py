@@ -31,10 +31,22 @@ COUNTED = {
     "receipt_count": "レセプト（件）", "line_count": "行", "quarantine_line_count": "隔離した行", "drug_line_count": "医薬品の行",
     "unknown_drug_line_count": "マスターにない医薬品の行",
 }  # fmt: skip
+UNITS_JA = {
+    "ratio": "％", "yen": "円", "claim_unit": "請求単位", "price_list_unit": "規格単位", "count": "件", "point": "ポイント",
+    "per_1000_members": "人（加入者千人当たり）",
+}  # fmt: skip
 UNKNOWN_PLACE = "00"
-CIRCLED = "①②③④⑤⑥⑦⑧⑨"
+CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
+BREAKS_OF_ALL = (
+    "薬価改定",
+    "診療報酬改定",
+    "長期収載品の選定療養",
+)  # how events begin that bend every series; others bend their ingredients'
 POPULATION = ("population_kind", "population_key")
-ADDITIVE = ("numerator", "denominator", "patient_count", "quantity", "saving_yen", "uncomputable_quantity")
+ADDITIVE = (
+    "numerator", "denominator", "bioag_numerator", "patient_count", "both_patient_count", "unpriced_quantity",
+    "quantity", "saving_yen", "uncomputable_quantity",
+)  # fmt: skip
 Row = dict[str, Any]
 
 
@@ -53,6 +65,7 @@ class Trend:
     key: str
     name: str
     series: Series
+    breaks: list[tuple[int, str]]  # (month, its mark in the legend)
 
 
 @dataclass(frozen=True)
@@ -88,7 +101,6 @@ class Page:
     trends: list[Trend]  # part 4
     trends_table: Table
     break_legend: list[tuple[str, str]]
-    breaks: list[tuple[int, str]]
     undrawn: list[str]
     savings: list[Bar]  # part 5
     savings_unit: str
@@ -127,9 +139,11 @@ class _Builder:
         if len(region.place_keys) != 1:
             raise LakeError(f"config/regions/{region.region_key}.yaml", f"{len(region.place_keys)} places", "one", "Name one place.",
                             ExitCode.BAD_CONFIG)  # fmt: skip
-        self.frames, self.region, self.insurers, self.prefectures, self.version = frames, region, insurers, prefectures, version
+        shares = frames["fct_biosimilar_share"].filter(pl.col("scope") == "brand")  # as the published figures count
+        self.frames = frames | {"fct_biosimilar_share": shares}
+        self.region, self.insurers, self.prefectures, self.version = region, insurers, prefectures, version
         self.is_whole = set(region.insurers) == set(insurers)
-        share = self._here(frames["fct_biosimilar_share"]).filter(pl.col("setting") == "all")
+        share = self._here(shares).filter(pl.col("setting") == "all")
         self.share, self.share_of_insurers = self._region_rows(share), self._insurer_rows(share)
         if self.share.is_empty():
             raise LakeError("marts.fct_biosimilar_share", "no row of this region", "shares", "Run lake ingest and lake build.",
@@ -141,8 +155,19 @@ class _Builder:
         self.provisional = [m for m in self.months if m > last_final]
         self.names = dict(frames["dim_ingredient"].select("ingredient_key", "ingredient_ja").iter_rows())
         self.ingredients = self._ingredients()
-        days = ((b.break_date.year * 100 + b.break_date.month, b.title_ja) for b in breaks if b.break_kind == "price_revision")
-        self.breaks = [(month, title) for month, title in days if self.months[0] < month <= self.months[-1]]
+        self.breaks = self._breaks(breaks)
+        self.marks = dict(zip(sorted({month for month, _, _ in self.breaks}), CIRCLED, strict=False))
+
+    def _breaks(self, breaks: list[StructuralBreak]) -> list[tuple[int, str, set[str]]]:
+        """(month, title, ingredients) of what bends a series of this report; no ingredient = all of them."""
+        found = []
+        for event in breaks:
+            month = event.break_date.year * 100 + event.break_date.month
+            keys = set(event.ingredient_keys.split(",")) if event.ingredient_keys else set()
+            is_drawn = not keys.isdisjoint(self.ingredients) if keys else event.title_ja.startswith(BREAKS_OF_ALL)
+            if is_drawn and self.months[0] < month <= self.months[-1]:
+                found.append((month, event.title_ja, keys))
+        return found
 
     # --- selections -------------------------------------------------------------------------------------------------
 
@@ -241,8 +266,10 @@ class _Builder:
             peer_ingredients_table=self._peer_ingredients(),
             trends=trends,
             trends_table=trends_table,
-            break_legend=[(CIRCLED[i], f"{wording.month(m)} {title}") for i, (m, title) in enumerate(self.breaks)],
-            breaks=[(m, CIRCLED[i]) for i, (m, _) in enumerate(self.breaks)],
+            break_legend=[
+                (mark, f"{wording.month(month)} {'・'.join(title for at, title, _ in self.breaks if at == month)}")
+                for month, mark in self.marks.items()
+            ],
             undrawn=undrawn,
             savings=bars,
             savings_unit=unit,
@@ -468,7 +495,8 @@ class _Builder:
             name = "全成分計" if key == "all" else self._name(key)
             rows.append([Cell(name), *cells])
             if sum(v is not None for v in values) >= min(MIN_MONTHS_DRAWN, len(self.months)):
-                trends.append(Trend(key, name, Series(self.months, values, since)))
+                months = sorted({month for month, _, keys in self.breaks if not keys or key in keys})
+                trends.append(Trend(key, name, Series(self.months, values, since), [(month, self.marks[month]) for month in months]))
             elif by_month:
                 undrawn.append(name)
         header = ["成分", *(wording.month(m) + ("（暫定）" if m in self.provisional else "") for m in self.months)]
@@ -584,8 +612,28 @@ class _Builder:
     def _terms(self, year_text: str) -> Table:
         entries = yaml.safe_load((Path(__file__).parent / "terms.yaml").read_text(encoding="utf-8"))
         header, parts = list(entries["header"].values()), list(entries["header"])
-        rows = [[Cell(entry.get(part, "—")) for part in parts] for entry in entries["terms"]]
+        measures = {row["measure_key"]: row for row in self.frames["dim_measure"].to_dicts()}
+        rows = [[Cell(_term(entry, measures).get(part, "—")) for part in parts] for entry in entries["terms"]]
         return Table("terms", f"用語と算出方法（特に断らない値は{year_text}）", header, rows)
+
+
+def _term(entry: Row, measures: dict[str, Row]) -> Row:
+    """An entry of terms.yaml, or the words of the measure that it names."""
+    if "measure" not in entry:
+        return entry
+    if entry["measure"] not in measures:
+        raise LakeError("marts.dim_measure", f"no measure {entry['measure']}", "a measure for each figure of the report",
+                        f"Put config/measures/{entry['measure']}.yaml back and run lake build.", ExitCode.NOT_READY)  # fmt: skip
+    measure = measures[entry["measure"]]
+    named = {
+        "name": "name_ja",
+        "definition": "definition_ja",
+        "convention": "convention_ja",
+        "n": "n_ja",
+        "price": "price_ja",
+        "source": "data_ja",
+    }
+    return {part: measure[column] for part, column in named.items()} | {"unit": UNITS_JA[measure["unit"]]}
 
 
 def _vintage(text: str) -> str:

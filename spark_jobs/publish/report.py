@@ -24,6 +24,7 @@ from spark_jobs.settings import Settings
 HERE = Path(__file__).parent
 NEEDED = (
     "fct_biosimilar_share", "fct_biosimilar_kpi", "fct_saving_realised", "fct_completeness", "fct_ndb_share", "dim_ingredient",
+    "dim_measure",
 )  # fmt: skip
 
 
@@ -83,7 +84,9 @@ def draw(page: Page) -> dict[str, str]:
     for trend in page.trends:
         values = [v for v in trend.series.values if v is not None]
         words = f"{len(values)}か月分。最初 {values[0]:.0%}、最後 {values[-1]:.0%}。" if values else ""
-        drawn[f"trend-{trend.key}"] = charts.line(f"trend-{trend.key}", f"{trend.name}の数量シェアの推移", words, trend.series, page.breaks)
+        drawn[f"trend-{trend.key}"] = charts.line(
+            f"trend-{trend.key}", f"{trend.name}の数量シェアの推移", words, trend.series, trend.breaks
+        )
     return drawn
 
 

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from spark_jobs import config
 from spark_jobs.errors import ExitCode, LakeError
-from spark_jobs.publish import marts
+from spark_jobs.publish import figure_change, marts
 from spark_jobs.publish.marts import Mart
 from spark_jobs.publish.postgres import DATABASE, HOST, OWNER, READER, Cluster, running
 from spark_jobs.settings import Settings
@@ -32,15 +32,25 @@ PERIOD = ("period_kind", "period")
 GRAIN = {  # one row per …: the primary key of the served table
     "dim_ingredient": ("ingredient_key",),
     "dim_insurer": ("insurer_number",),
+    "dim_measure": ("measure_key",),
     "dim_period": PERIOD,
     "dim_place": ("place_level", "place_key"),
     "dim_population": POPULATION,
+    "dim_structural_break": ("break_date", "title_en", "ingredient_key"),
+    "dim_target": ("target_key",),
+    "dim_yakko_class": ("yakko_class_2",),
     "fct_biosimilar_share": (*POPULATION, *PLACE, "scope", "ingredient_key", "setting", *PERIOD, "convention"),
     "fct_biosimilar_kpi": (*POPULATION, *PLACE, *PERIOD, "denominator_kind"),
     "fct_saving_realised": (*POPULATION, *PLACE, "ingredient_key", "setting", *PERIOD, "price_vintage"),
+    "fct_saving_bundled": (*POPULATION, *PLACE, "ingredient_key", *PERIOD, "price_vintage"),
+    "fct_saving_potential": (*POPULATION, *PLACE, "ingredient_key", *PERIOD, "scenario_key"),
     "fct_completeness": ("insurer_number", "claim_month", "claim_kind"),
     "fct_unknown_code": (*POPULATION, "service_month", "claim_kind", "drug_code"),
+    figure_change.NAME: figure_change.KEY,
+    "fct_generic_share": (*POPULATION, *PLACE, "setting", *PERIOD, "yakko_class_2", "scope", "variant"),
     "fct_ndb_share": ("fiscal_year", "place_level", "place_key", "setting", "ingredient_key"),
+    "fct_ndb_share_month": (*PERIOD, "setting", "ingredient_key"),
+    "fct_reconciliation": (*PERIOD, "place_level", "place_key", "setting", "ingredient_key", "convention", "official_kind"),
 }
 OWN_ROWS = {"fct_completeness"}  # tables of which an insurer sees the rows of its insurer_number
 SHARED_NAMES = {"dim_insurer", "dim_population"}  # who takes part is known to all who take part

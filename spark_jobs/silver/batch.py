@@ -87,8 +87,7 @@ def _of(files: "Sequence[DeliveredFile]", table: Table) -> delta.Where:
 
 def _replace(settings: Settings, table: Table, parts: list[Part], files: "Sequence[DeliveredFile]") -> None:
     """Commit the parts; where a killed run left rows of these files, take them out first."""
-    delta.delete(settings, table, _of(files, table))
-    delta.add(settings, table, parts)
+    delta.put(settings, table, parts, _of(files, table))
 
 
 def _changes(settings: Settings, copies: pl.DataFrame, files: "Sequence[DeliveredFile]") -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -138,9 +137,10 @@ def _by_newest_keys(settings: Settings, copies: pl.LazyFrame) -> pl.LazyFrame:
 
 def _counting(settings: Settings, table: Table, parts: list[Part], now: pl.DataFrame) -> list[Part]:
     """The parts of a table, those written again that hold what does not count as it was written: another key, another time, or never."""
-    off = now.filter(
-        (pl.col("event") == "claim") & ((pl.col("claim_key") != pl.col("receipt_key")) | (pl.col("known_to_claim_month") != STILL))
-    ).select(*COPY, *(pl.col(name).alias(f"{name}_now") for name in KNOWN))
+    is_off = (pl.col("claim_key") != pl.col("receipt_key")) | (
+        pl.col("known_to_claim_month") != STILL if "known_to_claim_month" in table.column_names else pl.col("known_to_claim_month") == NEVER
+    )
+    off = now.filter((pl.col("event") == "claim") & is_off).select(*COPY, *(pl.col(name).alias(f"{name}_now") for name in KNOWN))
     own = [part for part in parts if part.table == table.name]
     if not off.height:
         return own

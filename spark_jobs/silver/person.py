@@ -17,19 +17,16 @@ def views(claims: pl.DataFrame) -> pl.DataFrame:
 
 def merge(seen: pl.DataFrame) -> pl.DataFrame:
     """One row per person from several views of him, each with its first and last month."""
-    last = pl.col("last_service_month")
+    columns = [*KEY, *LATEST, *IF_GIVEN, "first_service_month", "last_service_month"]
+    is_several = pl.struct(KEY).is_duplicated()
+    several = seen.filter(is_several)
 
-    def latest(names: list[str], given: pl.Expr) -> pl.Expr:
+    def latest(names: list[str], rows: pl.DataFrame) -> pl.DataFrame:
         # the greatest (month, values): nulls are the smallest
-        return pl.struct(*names).filter(given).sort_by(*(pl.col(n).filter(given) for n in ("last_service_month", *names))).last()
+        return rows.sort("last_service_month", *names).unique(KEY, keep="last").select(*KEY, *names)
 
-    return (
-        seen.group_by(KEY)
-        .agg(
-            latest(LATEST, last.is_not_null()).alias("latest"),
-            *(latest([name], pl.col(name).is_not_null()).struct.field(name).alias(name) for name in IF_GIVEN),
-            pl.col("first_service_month").min(),
-            last.max(),
-        )
-        .unnest("latest")
-    )
+    merged = several.group_by(KEY).agg(pl.col("first_service_month").min(), pl.col("last_service_month").max())
+    merged = merged.join(latest(LATEST, several.filter(pl.col("last_service_month").is_not_null())), KEY, "left")
+    for name in IF_GIVEN:
+        merged = merged.join(latest([name], several.filter(pl.col(name).is_not_null())), KEY, "left")
+    return pl.concat([seen.filter(~is_several).select(columns), merged.select(columns)])

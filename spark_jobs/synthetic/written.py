@@ -24,9 +24,9 @@ from spark_jobs.synthetic.places import Facility
 from spark_jobs.synthetic.visits import Payers
 
 FREE_TEXT_COMMENT = "810000001"
-HIGH_COST_YEN = 80_100  # copayment at 30 % above which 高額療養費 is looked at
 # 自己負担限度額 of 70歳未満 by 適用区分 ア-オ: fixed part, cost it covers; 1 % of the rest (none for エ, オ)
 CEILINGS = ((252_600, 842_000), (167_400, 558_000), (80_100, 267_000), (57_600, None), (35_400, None))
+CEILINGS_OF_2026_08 = ((270_300, 901_000), (179_100, 597_000), (85_800, 286_000), (61_500, None), (36_900, None))
 PAYER_NUMBER_MIDDLE = "601"  # 実施機関, invented
 PROVIDERS = {"med": "IR", "dpc": "IR", "den": "IR", "pha": "YK", "nur": "HM"}
 
@@ -87,13 +87,14 @@ def receipt_type(kind_digit: str, person: Person, month: int, payers: Payers, is
 
 
 def high_cost(person: Person, month: int, points: int) -> tuple[str, str, str]:
-    """特記事項 (区ア-区オ), 窓口負担額区分, 負担金額: given when the copayment of under-70s passes the ceiling."""
+    """特記事項 (区ア-区オ), 窓口負担額区分, 負担金額: written where the share of an under-70 passes the ceiling (高額療養費 in kind)."""
     cost = points * 10
-    fixed, covered = CEILINGS[person.income_class]
-    if cost * 3 // 10 <= HIGH_COST_YEN or age_at(person.born, last_day(month)) >= 70:
+    fixed, covered = (CEILINGS if month < 202608 else CEILINGS_OF_2026_08)[person.income_class]
+    ceiling = fixed + ((max(0, cost - covered) + 50) // 100 if covered else 0)
+    share = cost * (2 if is_preschool(person.born, month) else 3) // 10
+    if share <= ceiling or age_at(person.born, last_day(month)) >= 70:
         return "", "00", ""
-    copay = fixed + (max(0, cost - covered) // 100 if covered else 0)
-    return str(26 + person.income_class), "01", str(min(copay, cost * 3 // 10))
+    return str(26 + person.income_class), "01", str(ceiling)
 
 
 @cache

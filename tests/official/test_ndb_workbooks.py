@@ -1,4 +1,4 @@
-"""The twelve true workbooks: what domain.md §3 says of them, and national shares by hand. No Spark but in the last test."""
+"""The twelve true workbooks: what domain.md §3 says of them. No Spark but in the last test."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from spark_jobs import delta, tables
-from spark_jobs.masters import load, ndb_open_data, shipped
+from spark_jobs.masters import load, ndb_open_data
 
 QUANTITY = pl.col("quantity_claim_unit")
 ROW = ["ndb_round", "route", "setting", "kind", "drug_code"]
@@ -119,60 +119,22 @@ def test_the_two_workbooks_of_round_10_print_the_same_totals(books):
     assert totals[0].sort(ndb_open_data.KEY).equals(totals[1].sort(ndb_open_data.KEY))
 
 
-# National shares by hand. 総計 of every row of the ingredient, typed from the workbooks: 外来(院内) + 外来(院外) + 入院; a dash is left out.
-HAND = {
-    # infliximab: REF レミケード点滴静注用100; BS 「NK」, from round 6 also 「CTH」「日医工」「ファイザー」「あゆみ」
-    ("infliximab", 3): ([23944.322, 2865.203], [864755.117, 70505.871]),
-    ("infliximab", 6): (
-        [86815.97 + 11693.1 + 7883.4 + 4684.5 + 2813.4, 5936.145 + 3284.8 + 580.3],  # 入院「ファイザー」「あゆみ」: -
-        [775771.126, 48276.2],
-    ),
-    ("infliximab", 9): (
-        [182895.514 + 37406.617 + 17054.24 + 14985.24 + 4237.35, 9339.38 + 3837.3 + 2657.25 + 512.4],  # 入院「あゆみ」: -
-        [634326.745, 30525.575],
-    ),
-    # insulin glargine: REF ランタス注 ソロスター + カート + 100単位/mL (not ランタスXR); BS ミリオペン「リリー」+ カート「リリー」+ キット「FFP」
-    ("insulin_glargine", 3): (
-        [344402.23045 + 27370.694 + 37817.93566, 1244082 + 84414 + 51704, 132541.04525 + 1592.97361 + 1647.00262],
-        [726341.57588 + 28213.8741 + 7879.616, 3076207.5 + 104901 + 9630, 142130.93958 + 939.45905 + 20692.2304],
-    ),
-    ("insulin_glargine", 6): (
-        [409931.08368 + 28608.565 + 76155.743, 1988811.02 + 110695 + 125123, 175529.76829 + 1990.96026 + 8877.47285],
-        [232798.63257 + 11984.59002 + 3367.513, 1340731 + 55103 + 7921, 26844.29336 + 429.09187 + 19697.589],
-    ),
-    ("insulin_glargine", 9): (
-        [385959.24673 + 26042.964 + 67737.437, 2375686.01 + 118553 + 130653, 153538.30141 + 2911.5987 + 6040.14695],
-        [153648.49746 + 8075.60672 + 2603.718, 929214 + 35836 + 5747, 15314.58449 + 29206.9735],  # 入院 カート: -
-    ),
-}
-PUBLISHED = {  # domain-supplement-drugs.md §G, %
-    ("infliximab", 3): 2.8,
-    ("infliximab", 6): 13.1,
-    ("infliximab", 9): 29.1,
-    ("insulin_glargine", 3): 31.9,
-    ("insulin_glargine", 6): 63.3,
-    ("insulin_glargine", 9): 73.5,
-}
-
-
-@pytest.mark.parametrize(("ingredient", "ndb_round"), list(HAND))
-def test_national_shares_equal_hand_arithmetic(books, ingredient, ndb_round):
-    roles = {p.drug_code: p.product_role for p in shipped.biosimilar_products() if p.ingredient_key == ingredient}
-    book = next(b for name, b in books.items() if b["ndb_round"][0] == ndb_round and "injection_pref" in name)
-    totals = book.filter((pl.col("cell_kind") == "total") & pl.col("drug_code").is_in(list(roles)))
-    role = pl.col("drug_code").replace_strict(roles, return_dtype=pl.String)
-    bs, ref = (totals.filter(role.is_in(names))["quantity_claim_unit"].sum() for names in (["BS", "bioAG"], ["REF"]))
-
-    hand_bs, hand_ref = (sum(part) for part in HAND[ingredient, ndb_round])
-    assert float(bs) == pytest.approx(hand_bs, abs=0.001)
-    assert float(ref) == pytest.approx(hand_ref, abs=0.001)
-    assert float(100 * bs / (bs + ref)) == pytest.approx(PUBLISHED[ingredient, ndb_round], abs=0.1)
-
-
 def test_the_shipped_extract_is_what_the_workbooks_give(books):
     rebuilt = ndb_open_data.extract(books.values())
     assert ndb_open_data.read_extract().equals(rebuilt)
     assert ndb_open_data.EXTRACT.stat().st_size < 1_500_000
+    assert ndb_open_data.read_class_extract().equals(ndb_open_data.class_extract(books.values()))
+
+
+def test_a_class_that_reached_its_limit_bounds_what_it_does_not_list(books):
+    """399, 外来(院内): darbepoetin BS of round 6 were cut off below the 100th row; round 9 lists 300 rows, round 11 all."""
+    classes = pl.concat(map(ndb_open_data.classes, books.values())).filter(
+        (pl.col("yakko_class_3") == "399") & (pl.col("setting") == "outpatient_in_hospital")
+    )
+    found = {n: (rows, str(most)) for n, rows, most in classes.select("ndb_round", "row_count", "unlisted_at_most").unique().rows()}
+    assert found[6] == (100, "1428.00000")
+    assert found[9] == (300, "400.00000")
+    assert found[11] == (338, "0.00000")
 
 
 def test_a_workbook_in_the_lake_has_the_figures_of_the_workbook(lake, folder, books):

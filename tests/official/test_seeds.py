@@ -9,7 +9,14 @@ import pytest
 
 from spark_jobs.masters import shipped
 
-TRIMMED = ["biosimilar_products", "biosimilar_price_history", "biosimilar_ingredients", "therapeutic_areas", "structural_breaks"]
+TRIMMED = [
+    "biosimilar_products",
+    "biosimilar_price_history",
+    "biosimilar_ingredients",
+    "therapeutic_areas",
+    "structural_breaks",
+    "published_series",
+]
 TRIMMED += ["generic_availability_2025_07", "drug_master_fy2022"]
 
 
@@ -52,3 +59,14 @@ def test_prices_per_claim_unit_agree_with_those_that_ndb_printed_for_fy2022(refe
     compared = {code: (prices[code], printed[code]) for code in biologics & set(prices) & set(printed)}
     assert len(compared) > 200
     assert {code: pair for code, pair in compared.items() if pair[0] != pair[1]} == {}
+
+
+def test_a_reference_of_the_official_generic_name_group_is_the_matched_one(reference):
+    """一般名コード of the 医薬品マスター from 2026-06 (domain.md §2.6): where a group holds a reference, its BS are matched with that one."""
+    groups: dict[str, dict[str, set[str]]] = {}
+    for row in rows_of(reference / "generic_name_groups.csv"):
+        groups.setdefault(row["generic_name_code"], {"REF": set(), "BS": set()})[row["role"]].add(row["receipt_code_9"])
+    products = {p.drug_code: p for p in shipped.biosimilar_products()}
+    found = {(products[bs].reference_drug_code, frozenset(g["REF"])) for g in groups.values() if g["REF"] for bs in g["BS"]}
+    assert len(found) >= 2
+    assert all(code in references for code, references in found)

@@ -29,6 +29,7 @@ ERA_BASE = {"1": 1867, "2": 1911, "3": 1925, "4": 1988, "5": 2018}  # 明治 …
 BIOSIMILAR, REFERENCE = ("BS", "bioAG"), ("REF",)  # domain §1.1 rules 2 and 3: bioAG on the side of the BS, SAME nowhere
 LAST_OF_HISTORY, PRICE_OF_2026 = date(2026, 3, 31), date(2026, 4, 1)
 LAST_DAY = date(9999, 12, 31)
+FIRST_LIST_READ = "2017-10-01"  # a product of that list may have been listed on any day before
 
 
 # Files -> receipts -> final lines (receipt-formats §§4.2-4.4)
@@ -155,13 +156,14 @@ def western(text: str) -> str:
     return f"{ERA_BASE[text[0]] + int(text[1:3])}{text[3:]}" if len(text) in (5, 7) else text
 
 
-def claims(inbox: Path, as_of: int | None = None) -> Iterator[Claim]:
-    """Every claim that counts, decided state, as known in a claim month or (None) now.
+def claims(inbox: Path, as_of: int | None = None, read: "Read | None" = None) -> Iterator[Claim]:
+    """Every claim that counts, decided state, as known in a claim month or (None) now; `read` makes one of a receipt (default: claim).
 
     A receipt returned by then (データ識別 8) does not count, its re-claim is a receipt of its own. A claim of the claim form counts if the
     insurer form of its month does not hold the same claim.
     """
-    of_insurers = list(ever_claimed(inbox))
+    read = read or claim
+    of_insurers = list(ever_claimed(inbox, read))
     back = {
         search_no(receipt, kind)
         for path, kind in files(inbox)
@@ -173,19 +175,19 @@ def claims(inbox: Path, as_of: int | None = None) -> Iterator[Claim]:
     both = Counter(identity(c) for c in of_insurers)
     for path, kind in claim_form_files(inbox):
         for receipt in claim_form_receipts(path, kind):
-            found = claim(receipt, kind)
+            found = read(receipt, kind)
             if both[identity(found)]:
                 both[identity(found)] -= 1
             elif as_of is None or found.claim_month <= as_of:
                 yield found
 
 
-def ever_claimed(inbox: Path) -> Iterator[Claim]:
+def ever_claimed(inbox: Path, read: "Read | None" = None) -> Iterator[Claim]:
     """Every claim of the insurer form, those that went back later too: whoever they name is a person to silver."""
     for path, kind in files(inbox):
         for receipt in receipts(path):
             if receipt[0].data_id != RETURNED:
-                yield claim(receipt, kind)
+                yield (read or claim)(receipt, kind)
 
 
 def identity(c: Claim) -> tuple:
@@ -253,6 +255,7 @@ def claim(receipt: list[Line], kind: str) -> Claim:
 
 
 Cell = Callable[[Line, str], str]
+Read = Callable[[list[Line], str], Claim]
 
 
 def medical_drugs(lines: list[Line], cell: Cell) -> Iterator[Drug]:
@@ -487,9 +490,13 @@ def uses(found: Iterable[Claim]) -> Iterator[Use]:
                 yield Use(c, product, Fraction(drug.quantity))
 
 
-def insurer_kinds(config: Path) -> dict[str, str]:
+def insurer_entries(config: Path) -> dict[str, dict]:
     entries = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in (config / "insurers").glob("*.yaml"))
-    return {entry["insurer_number"]: entry["kind"] for entry in entries}
+    return {entry["insurer_number"]: entry for entry in entries}
+
+
+def insurer_kinds(config: Path) -> dict[str, str]:
+    return {number: entry["kind"] for number, entry in insurer_entries(config).items()}
 
 
 def fiscal_year(month: int) -> int:
@@ -500,10 +507,28 @@ def fiscal_year(month: int) -> int:
 COORDINATES = (
     "population_kind", "population_key", "place_level", "place_key", "geography", "ingredient_key", "setting", "period_kind", "period"
 )  # fmt: skip
+MONTH_AND_YEAR = ("month", "fiscal_year")
 
 
-def cells(use: Use, kinds: dict[str, str]) -> Iterator[tuple]:
-    """Every cell a use falls into, in the order of COORDINATES."""
+def earlier(month: int, months: int) -> int:
+    """YYYYMM some months before."""
+    number = month // 100 * 12 + month % 100 - 1 - months
+    return number // 12 * 100 + number % 12 + 1
+
+
+def periods(month: int, of_data: set[int]) -> Iterator[tuple[str, int]]:
+    """Periods that a service month is in: itself, its 年度, its 給付年度 (from March), each window of twelve months that all have data."""
+    yield "month", month
+    yield "fiscal_year", fiscal_year(month)
+    yield "benefit_year", month // 100 - (month % 100 < 3)
+    for last in of_data:
+        window = {earlier(last, n) for n in range(12)}
+        if month in window and window <= of_data:
+            yield "rolling_12", last
+
+
+def cells(use: Use, kinds: dict[str, str], of_data: set[int] | None = None) -> Iterator[tuple]:
+    """Every cell a use falls into, in the order of COORDINATES. `of_data`: the months with claims, for all kinds of period, else two of them."""
     c = use.claim
     populations = [("all", "all"), ("insurer_kind", kinds[c.insurer_number]), ("insurer", c.insurer_number)]
     places = [
@@ -511,9 +536,9 @@ def cells(use: Use, kinds: dict[str, str]) -> Iterator[tuple]:
         for geography, facility in (("facility_of_use", c.facility), ("prescriber", c.prescriber))
         for level, key in (("nation", "all"), ("prefecture", facility[:2]))
     ]
-    periods = [("month", c.service_month), ("fiscal_year", fiscal_year(c.service_month))]
+    spans = [span for span in periods(c.service_month, of_data or set()) if of_data or span[0] in MONTH_AND_YEAR]
     for population, place, ingredient, setting, period in every(
-        populations, places, (use.product.ingredient, "all"), (c.setting, "all"), periods
+        populations, places, (use.product.ingredient, "all"), (c.setting, "all"), spans
     ):
         yield (*population, *place, ingredient, setting, *period)
 
@@ -522,32 +547,120 @@ def cells(use: Use, kinds: dict[str, str]) -> Iterator[tuple]:
 class Share:
     numerator: Fraction
     denominator: Fraction
+    bioag_numerator: Fraction
     patient_count: int
+    both_patient_count: int
 
 
-def shares(used: Iterable[Use], kinds: dict[str, str]) -> dict[tuple, Share]:
-    """fct_biosimilar_share: (cell…, convention) -> numerator, denominator, patients (domain §§1.1, 1.3)."""
-    bs: dict[tuple, int] = defaultdict(int)
-    both: dict[tuple, int] = defaultdict(int)
-    people_bs: dict[tuple, set] = defaultdict(set)
-    people: dict[tuple, set] = defaultdict(set)
-    for use in used:
-        price = price_in(use.product.prices, use.claim.service_month)
-        amounts = {"claims_units": grains(use.quantity / use.product.units_per_price_list_unit)}
+def new_starts(found: Iterable[Claim], of_data: set[int], first_claim_months: dict[str, int]) -> set[tuple]:
+    """(insurer, person, ingredient, month) of a first use of any product, bundled or not, after twelve months of data without one."""
+    known, used = products(), defaultdict(set)
+    for c in found:
+        for drug in c.drugs:
+            product = known.get(drug.code)
+            if (
+                c.insurer_number
+                and c.person
+                and product
+                and any(start <= c.service_month <= end for start, end in listed_months(drug.code))
+            ):
+                used[c.insurer_number, c.person, product.ingredient].add(c.service_month)
+    return {
+        (*who, month)
+        for who, months in used.items()
+        for month in months
+        if not months & {earlier(month, n) for n in range(1, 13)}
+        and earlier(month, 12) >= max(min(of_data), earlier(first_claim_months[who[0]], 1))
+    }
+
+
+@cache
+def listed_months(code: str) -> list[tuple[int, int]]:
+    """First and last month in which the products of a code can be claimed."""
+    rows = [row for row in seed("biosimilar_products.csv") if code in row["receipt_code_9"].split(";")]
+    spans = [(day(row["nhi_listing_date"]) or date(2014, 4, 1), day(row["transitional_until"]) or LAST_DAY) for row in rows]
+    return [(first.year * 100 + first.month, last.year * 100 + last.month) for first, last in spans]
+
+
+CONVENTIONS = ("claims_units", "price_list_units", "value")
+SEVERAL_MONTHS = ("fiscal_year", "rolling_12")
+
+
+def shares(claims: Iterable[Claim], kinds: dict[str, str], first_claim_months: dict[str, int]) -> dict[tuple, Share]:
+    """fct_biosimilar_share: (cell…, scope, convention) -> what is counted of it, and the persons (domain §§1.1, 1.3)."""
+    claims = [c for c in claims if c.insurer_number in kinds]
+    of_data = {c.service_month for c in claims}
+    starts = new_starts(claims, of_data, first_claim_months)
+    sums: dict[tuple, list[int]] = defaultdict(lambda: [0, 0, 0])  # BS, all, バイオAG
+    people: dict[tuple, dict] = defaultdict(lambda: defaultdict(set))  # cell → person → roles
+    starting: dict[tuple, dict] = defaultdict(lambda: defaultdict(set))
+    for use in uses(claims):
+        c, product = use.claim, use.product
+        price = price_in(product.prices, c.service_month)
+        in_list_units = grains(use.quantity / product.units_per_price_list_unit)
+        amounts = dict.fromkeys(CONVENTIONS[:2], in_list_units)
         if price is not None:
             amounts["value"] = grains(use.quantity * Fraction(price))
-        for cell in cells(use, kinds):
+        scopes = ["brand"] + ["same_form_only"] * (use.is_biosimilar or has_form(product.code, c.service_month))
+        of_use = list(cells(use, kinds, of_data))
+        setting, kind = COORDINATES.index("setting"), COORDINATES.index("period_kind")
+        for cell, scope in every(of_use, scopes):
+            if cell[kind] == "rolling_12" and cell[setting] != "all":
+                continue
+            if scope != "brand" and not (cell[setting] == "all" and cell[kind] in SEVERAL_MONTHS):
+                continue
             for convention, amount in amounts.items():
-                both[*cell, convention] += amount
-                bs[*cell, convention] += amount if use.is_biosimilar else 0
-            if use.claim.person:
-                people[cell].add(use.claim.person)
-                if use.is_biosimilar:
-                    people_bs[cell].add(use.claim.person)
-    found = {key: Share(Fraction(bs[key], GRAIN), Fraction(both[key], GRAIN), len(people[key[:-1]])) for key in both}
-    for cell, patients in people.items():
-        found[*cell, "patients"] = Share(Fraction(len(people_bs[cell])), Fraction(len(patients)), len(patients))
+                row = sums[*cell, scope, convention]
+                row[0] += amount if use.is_biosimilar else 0
+                row[1] += amount
+                row[2] += amount if product.role == "bioAG" else 0
+            if c.person:
+                people[*cell, scope][c.person].add(product.role)
+                if (c.insurer_number, c.person, product.ingredient, c.service_month) in starts:
+                    starting[*cell, scope][c.person].add(product.role)
+    found = {}
+    for (*cell, convention), counted in sums.items():
+        who = people[tuple(cell)].values()
+        both = sum(bool(roles & set(BIOSIMILAR)) and "REF" in roles for roles in who)
+        found[*cell, convention] = Share(*(Fraction(amount, GRAIN) for amount in counted), len(who), both)
+    for convention, counted_people in (("patients", people), ("new_starts", starting)):
+        for cell, roles_of in counted_people.items():
+            whole = found[*cell, "claims_units"]
+            counted = [
+                sum(bool(roles & set(BIOSIMILAR)) for roles in roles_of.values()),
+                len(roles_of),
+                sum("bioAG" in roles and "BS" not in roles for roles in roles_of.values()),
+            ]
+            if counted[1]:
+                found[*cell, convention] = Share(*map(Fraction, counted), whole.patient_count, whole.both_patient_count)
     return found
+
+
+@cache
+def has_form(code: str, month: int) -> bool:
+    """A BS or バイオAG of this reference's form is listed in the month: one of the same content and container, or one matched to it."""
+    rows = seed("biosimilar_products.csv")
+    own = next(row for row in rows if code in row["receipt_code_9"].split(";"))
+    for row in rows:
+        if row["role"] in BIOSIMILAR and (
+            row["matched_reference_yakka_code_12"] == own["yakka_code_12"]
+            or (row["ingredient_key"] == own["ingredient_key"] and form(row["spec_ja"]) == form(own["spec_ja"]))
+        ):
+            seen = row["nhi_listing_date"] or row["first_seen_in_price_list"]
+            first = date(2014, 4, 1) if seen in ("", FIRST_LIST_READ) else day(seen)
+            last = day(row["transitional_until"]) or LAST_DAY
+            if first.year * 100 + first.month <= month <= last.year * 100 + last.month:
+                return True
+    return False
+
+
+def form(spec: str) -> tuple[str, str]:
+    """40mg0.4mL1筒 → 40mg, 筒: content and container, without the volume."""
+    text = unicodedata.normalize("NFKC", spec)
+    content = re.match(r"[0-9.,]+(mg|μg|国際単位|単位)", text)
+    container = re.search(r"(瓶|筒|管|キット|カセット|バイアル)$", text.split("(")[0])
+    assert content and container, spec
+    return content[0], container[0]
 
 
 @dataclass

@@ -79,13 +79,25 @@ def test_there_is_something_to_compare(uses: list[recompute.Use]):
     assert any(use.claim.facility[:2] != use.claim.prescriber[:2] for use in uses)
 
 
-def test_fct_biosimilar_share(tiny_lake: Path, uses: list[recompute.Use], kinds: dict[str, str]):
+def test_fct_biosimilar_share(tiny_lake: Path, claims: list[recompute.Claim], kinds: dict[str, str]):
+    """Every row: five conventions, four kinds of period, both scopes."""
+    first_claim_months = {number: entry["start_claim_month"] for number, entry in recompute.insurer_entries(ROOT / "config").items()}
     expected = {
-        key: (share.numerator, share.denominator, share.numerator / share.denominator, Fraction(share.patient_count))
-        for key, share in recompute.shares(uses, kinds).items()
-    }
-    key = [*recompute.COORDINATES, "convention"]
-    found = rows(mart(tiny_lake, "fct_biosimilar_share"), key, ["numerator", "denominator", "share_ratio", "patient_count"])
+        key: (
+            share.numerator, share.denominator, share.bioag_numerator, share.numerator / share.denominator,
+            Fraction(share.patient_count), Fraction(share.both_patient_count),
+        )
+        for key, share in recompute.shares(claims, kinds, first_claim_months).items()
+    }  # fmt: skip
+    key = [*recompute.COORDINATES, "scope", "convention"]
+    values = ["numerator", "denominator", "bioag_numerator", "share_ratio", "patient_count", "both_patient_count"]
+    found = rows(mart(tiny_lake, "fct_biosimilar_share"), key, values)
+    for name, kinds_there in (
+        ("convention", {"claims_units", "price_list_units", "value", "patients", "new_starts"}),
+        ("period_kind", {"month", "fiscal_year", "benefit_year", "rolling_12"}),
+        ("scope", {"brand", "same_form_only"}),
+    ):
+        assert {row[key.index(name)] for row in expected} == kinds_there
     wrong = differences(found, expected)
     assert not wrong, f"{len(wrong)} of {len(expected)} rows differ:\n" + "\n".join(wrong[:20])
 
@@ -251,7 +263,7 @@ def test_truth_of_the_shares(tiny_lake: Path):
             who[0].add((row["insurer_number"], row["person_no"]))
     cells = mart(tiny_lake, "fct_biosimilar_share").filter(
         (pl.col("ingredient_key") != "all") & pl.col("convention").is_in(["claims_units", "patients"]),
-        population_kind="all", place_level="nation", geography="facility_of_use", setting="all", period_kind="month",
+        population_kind="all", place_level="nation", geography="facility_of_use", scope="brand", setting="all", period_kind="month",
     )  # fmt: skip
     for convention, expected in (("claims_units", units), ("patients", {k: [len(v[0]), len(v[1])] for k, v in patients.items()})):
         found = rows(cells.filter(convention=convention), ["ingredient_key", "period"], ["numerator", "denominator"])

@@ -46,7 +46,8 @@ def fill_masters(settings) -> None:
     put(settings, tables.BIOSIMILAR_INGREDIENT, ingredient | somatropin)
     names = (("13", "東京都", "東京", "Tokyo"), ("27", "大阪府", "大阪", "Osaka"))
     put(settings, tables.PREFECTURE, *(dict(zip(tables.PREFECTURE.column_names, (*n, 1, 1), strict=True)) for n in names))
-    put(settings, tables.STRUCTURAL_BREAK, *({"break_date": d, "break_kind": "price_revision"} for d in (date(2024, 4, 1), revision)))
+    words = {"break_kind": "price_revision", "title_ja": "薬価改定", "title_en": "NHI price revision", "source": "S"}
+    put(settings, tables.STRUCTURAL_BREAK, *(words | {"break_date": d} for d in (date(2024, 4, 1), revision)))
     ndb = {"fiscal_year": 2022, "ndb_round": 9, "route": "injection", "setting": "inpatient", "cell_kind": "total", "cell_key": "all"}
     put(settings, tables.NDB_QUANTITY, *(
         ndb | {"drug_code": code, "quantity_claim_unit": Decimal(amount), "is_hidden": False, "hidden_below": 400}
@@ -155,6 +156,21 @@ def test_ndb_nation_is_the_printed_total(one):
     assert one("fct_ndb_share", "setting = 'inpatient' and place_level = 'nation'", "share_ratio") == (Decimal("0.25"),)
 
 
+def test_ours_stands_beside_the_official_value_of_the_nearest_year(one):
+    """BS 1 of 6 units in hospital in FY2025, NDB 100 of 400 in FY2022."""
+    where = "place_level = 'nation' and setting = 'inpatient' and ingredient_key = 'somatropin' and convention = 'claims_units'"
+    found = one("fct_reconciliation", where, "official_kind", "year_distance", "difference_point")
+    assert found == ("ndb", -3, Decimal("-8.3333"))
+
+
+def test_measures_and_targets_come_from_config(one):
+    assert one("dim_measure", "measure_key = 'biosimilar_quantity_share'", "model_name", "row_filter") == (
+        "fct_biosimilar_share",
+        "convention = 'claims_units'",
+    )
+    assert one("dim_target", "target_key = 'biosimilar_kpi'", "value_ratio", "due_date") == (Decimal("0.6"), date(2030, 3, 31))
+
+
 def test_every_published_column_is_described_in_japanese_and_english(built):
     marts = [DeltaTable(log.parent) for log in (built[0].warehouse / "marts.db").glob("*/_delta_log")]
     assert len(marts) > 5
@@ -190,9 +206,10 @@ def test_wrong_figure_stops_the_build_and_the_next_one_is_not_skipped(built, tmp
 
 def test_build_key_follows_the_sources(built):
     settings, _ = built
-    before = build.build_key(settings)
+    before = build.Inputs.now(settings)
     put(settings, tables.DELIVERY_FINDING, {"insurer_number": TOKYO, "file_sha256": "bad", "severity": "stop", "rule": "x"})
-    assert build.build_key(settings) != before
+    assert build.Inputs.now(settings).build_key != before.build_key
+    assert build.Inputs.now(settings).code_key == before.code_key
 
 
 def test_unit_tests_of_the_models(built):

@@ -72,3 +72,80 @@ def test_a_scope_holds_only_the_insurers_that_name_it(place: Settings):
     assert config.scope(place, "demo") == [INSURER, "06279905"]
     with pytest.raises(LakeError, match="never under entrustment"):
         config.scope(place, "other")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("measures/biosimilar_quantity_share", "unit: ratio", "unit: percent", "line 9: unit is 'percent'; expected Input should be 'ratio'"),
+        ("measures/biosimilar_quantity_share", "numerator_ja: ", "numerators_ja: ", "numerator_ja"),
+        ("measures/biosimilar_quantity_share", "denominator_ja: 分子＋先行バイオ医薬品の数量\n", "", "denominator_ja, as the unit is ratio"),
+        ("measures/biosimilar_quantity_share", "[health_cost_plan]", "[some_plan]", "schemes.0 is 'some_plan'"),
+        ("measures/biosimilar_quantity_share", "2027-03-31", "soon", "next_review is 'soon'"),
+        ("measures/biosimilar_quantity_share", "unit: ratio", "unit: [ratio", "no YAML"),
+        ("targets/nation", "value_ratio: 0.65", "value_ratio: 65", "line 31: targets.3.value_ratio is 65; expected Input should be less"),
+        ("targets/nation", "owner_key: all", 'owner_key: "13"', "owner_key is '13'; expected Value error, all, the key of the nation"),
+        ("targets/nation", "measure_key: generic_value_share", "measure_key: generic_share", "a file config/measures/generic_share.yaml"),
+        ("targets/nation", "measure_key: generic_value_share", "measure_key: biosimilar_saving_realised", "whose unit is yen"),
+        ("targets/nation", "target_key: generic_value", "target_key: biosimilar_kpi", "target biosimilar_kpi again"),
+        ("targets/nation", "due_date: 2030-03-31", "due_date: 2020-03-31", "valid_from before valid_to and due_date"),
+        ("targets/kyokai", "owner_key: kyokai", "owner_key: kyoukai", "one of kenpo, kyokai"),
+    ],
+)  # fmt: skip
+def test_a_fault_in_a_measure_or_target_names_file_line_found_and_expected(place: Settings, file: str, old: str, new: str, message: str):
+    path = place.config / f"{file}.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(LakeError) as error:
+        config.targets(place)
+    assert file in str(error.value) and message in str(error.value)
+    assert error.value.code == ExitCode.BAD_CONFIG
+
+
+def test_national_targets_are_those_of_the_roadmap(place: Settings):
+    """domain.md §1.6"""
+    found = {
+        t.target_key: (owner.owner_kind, str(t.value_ratio), t.due_date.isoformat())
+        for owner in config.targets(place).values()
+        for t in owner.targets
+    }
+    assert found == {
+        "biosimilar_ingredient_reached": ("nation", "0.8", "2030-03-31"),
+        "biosimilar_kpi": ("nation", "0.6", "2030-03-31"),
+        "generic_quantity_all_prefectures": ("nation", "0.8", "2030-03-31"),
+        "generic_value": ("nation", "0.65", "2030-03-31"),
+        "kyokai_biosimilar_kpi_2025": ("insurer_kind", "0.21", "2026-03-31"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("to_80", 'parameter: "0.80"', 'parameter: "1.80"', "parameter is '1.80'; expected Input should be less than or equal to 1"),
+        ("to_80", 'parameter: "0.80"\n', "", "expected Value error, a parameter where kind is target_share or peer_share"),
+        (
+            "full",
+            "kind: full",
+            'kind: full\nparameter: "0.5"',
+            "expected Value error, a parameter where kind is target_share or peer_share",
+        ),
+        ("best_peer", "least_patient_count: 10\n", "", "expected Value error, a least_patient_count where kind is peer_share"),
+        ("full", "scenario_key: full", "scenario_key: all", "scenario_key all; expected the file's name, full"),
+    ],
+    ids=["over 1", "no parameter", "a parameter too many", "no least count", "name"],
+)
+def test_a_fault_in_a_scenario_file_is_named(place: Settings, file: str, old: str, new: str, message: str):
+    path = place.config / "scenarios" / f"{file}.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(LakeError) as error:
+        config.scenarios(place)
+    assert str(path) in str(error.value) and message in str(error.value)
+
+
+def test_the_seven_scenarios_are_there(place: Settings):
+    assert set(config.scenarios(place)) == {
+        "to_80", "best_peer", "p75_peer", "new_starts_only", "same_form_only", "full", "own_use_at_mean_price"
+    }  # fmt: skip

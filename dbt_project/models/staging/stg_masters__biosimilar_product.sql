@@ -1,5 +1,6 @@
 select
     drug_code,
+    yakka_code_12,
     ingredient_key,
     product_role,
     case

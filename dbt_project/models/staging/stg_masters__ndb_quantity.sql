@@ -9,4 +9,3 @@ select
     is_hidden,
     cast(hidden_below as decimal(24, 5)) as hidden_below
 from {{ source('masters', 'ndb_quantity') }}
-where cell_kind in ('total', 'prefecture')

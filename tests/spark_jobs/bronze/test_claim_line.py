@@ -84,7 +84,7 @@ def taken(empty_lake, held, tmp_path_factory: pytest.TempPathFactory) -> SimpleN
     assert sorted(names.values()) == sorted(FILES)
 
     def run() -> SimpleNamespace:
-        ingest._take_in(settings, pending, ingest.IngestSummary())
+        ingest.take_in(settings, pending)
         tables = {
             name: [vars(row) for row in held(name)] for name in ("bronze.claim_line", "bronze.quarantine_line", "landing.delivery_finding")
         }
@@ -274,7 +274,7 @@ def test_taking_in_again_changes_nothing(taken: SimpleNamespace) -> None:
 def test_without_a_key_nothing_is_taken_in(taken: SimpleNamespace, tmp_path: Path) -> None:
     keyless = Settings(home=taken.settings.home, secrets=tmp_path, config=taken.settings.config)
     with pytest.raises(LakeError, match=f"no key of insurer {INSURER}; expected .* Run lake keys create --insurer {INSURER}.") as error:
-        ingest._take_in(keyless, taken.pending[:1], ingest.IngestSummary())
+        ingest.take_in(keyless, taken.pending[:1])
     assert error.value.code == ExitCode.NOT_READY
 
 

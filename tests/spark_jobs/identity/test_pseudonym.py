@@ -31,6 +31,14 @@ def test_a_pseudonym_is_the_hmac_of_the_normalised_parts(parts: list[str]) -> No
     assert pseudonym.pseudonym(KEYS[:1], *parts) == hmac.new(KEYS[0], text.encode(), hashlib.sha256).hexdigest()
 
 
+def test_every_character_of_a_receipt_is_made_one_alike() -> None:
+    codes = [bytes([first, second]) for first in range(0x81, 0xFD) for second in range(0x40, 0xFD)] + [bytes([code]) for code in range(256)]
+    signs = sorted(set("".join(code.decode("cp932", "ignore") for code in codes)))
+    assert len(signs) > 7000
+    texts = [*signs, *(f"0{sign}0{sign}ﾞ" for sign in signs)]
+    assert pseudonym.normalised(pl.Series(texts)).to_list() == [normalise(text) for text in texts]
+
+
 def test_one_person_written_in_several_ways_has_one_pseudonym() -> None:
     ways = [("ﾐﾎﾝ ﾊﾅｺ", "００１２３"), ("ミホン　ハナコ", "123"), ("ミホンハナコ", " 0123")]
     assert len({pseudonym.pseudonym(KEYS[:1], *way) for way in ways}) == 1

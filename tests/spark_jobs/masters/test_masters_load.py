@@ -11,7 +11,7 @@ REMICADE = "640462006"
 
 
 def versions(settings) -> dict[str, int]:
-    return {t.name: delta.version(settings, t) for t in (*load.SHIPPED, load.NDB)}
+    return {t.name: delta.version(settings, t) for t in (*load.SHIPPED, load.NDB, load.NDB_CLASS)}
 
 
 def ndb(settings) -> pl.DataFrame:
@@ -43,6 +43,8 @@ def test_masters_are_loaded_once_and_workbooks_replace_the_extract(lake, ndb_wor
         assert len(cells) == 48
         assert (cells["all"], cells["13"], cells["01"]) == (900, None, 0)
     assert ndb(settings).filter(fiscal_year=2022, setting="inpatient").height == 48  # the extract's rows of this sheet are gone
+    classes = delta.read(settings, load.NDB_CLASS).filter(fiscal_year=2022, setting="inpatient")
+    assert classes.select("yakko_class_3", "row_count").rows() == [("239", 1)]
     before = versions(settings)
 
     load.run(settings, "shipped")  # takes nothing back

@@ -122,3 +122,28 @@ def test_the_extract_holds_biologics_only_and_round_trips(ndb_workbook, tmp_path
         0,
     ]
     assert cell_of(rows, "13")["is_hidden"]
+    classes = ndb_open_data.read_class_extract(tmp_path / "ndb_class.csv")
+    assert classes.select("fiscal_year", "setting", "row_count", "unlisted_at_most").rows() == [(2022, "inpatient", 2, Decimal(0))]
+
+
+@pytest.mark.parametrize(
+    ("ndb_round", "totals", "at_most"),
+    [
+        (1, [5000.5] * 29, 0),  # fewer than the limit: listed whole
+        (1, [5000.5] * 29 + [2485.0], 2485),
+        (1, [5000.5] * 29 + [None], 1000),  # the last total is hidden: below its threshold
+        (2, [5000.5] * 30, 0),
+        (7, [5000.5] * 102 + [None], 400),  # ties at the last place
+        (7, [5000.5] * 104, 0),
+        (9, [5000.5] * 256, 0),  # a class of 300: all 256 that are injections
+        (9, [5000.5] * 299 + [411.0], 411),
+    ],
+)
+def test_a_drug_that_is_not_listed_had_at_most_the_last_total_of_a_full_class(ndb_round, totals, at_most):
+    rows = pl.DataFrame({
+        "fiscal_year": 2013 + ndb_round, "ndb_round": ndb_round, "route": "injection", "setting": "inpatient", "cell_kind": "total",
+        "yakka_code_12": [f"399{n:09}" for n in range(len(totals))], "quantity_claim_unit": pl.Series(totals, dtype=pl.Float64).cast(pl.Decimal(24, 5)),
+        "hidden_below": 1000 if ndb_round < 3 else 400, "source": "s",
+    })  # fmt: skip
+    (found,) = ndb_open_data.classes(rows).to_dicts()
+    assert (found["yakko_class_3"], found["row_count"], found["unlisted_at_most"]) == ("399", len(totals), at_most)

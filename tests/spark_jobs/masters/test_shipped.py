@@ -165,3 +165,22 @@ def test_every_prefecture_has_a_tile_of_its_own():
     assert [p.prefecture_code for p in found] == [f"{n:02}" for n in range(1, 48)]
     assert len({(p.tile_column, p.tile_row) for p in found}) == 47
     assert all(p.prefecture_ja.startswith(p.prefecture_short_ja) for p in found)
+
+
+def test_a_break_concerns_the_ingredients_that_its_title_names():
+    found = {(b.break_date.isoformat(), b.ingredient_keys) for b in shipped.structural_breaks() if b.ingredient_keys}
+    assert len(found) == 17
+    assert {
+        ("2023-11-22", "pegfilgrastim"),  # ペグフィルグラスチム, not フィルグラスチム
+        ("2023-04-01", "trastuzumab"),  # ハーセプチン
+        ("2024-04-01", "insulin_aspart"),  # ノボラピッド
+        ("2025-11-12", "aflibercept,tocilizumab"),
+    } <= found
+
+
+def test_caps_of_a_month_are_one_row_per_band_and_none_is_known_from_2027_08():
+    """高額療養費: the 13 bands from 2027-08 need the 標準報酬月額, which no receipt shows."""
+    for day, bands in ((date(2026, 7, 31), 14), (date(2026, 8, 1), 12), (date(2027, 8, 1), 2)):
+        valid = [c for c in shipped.high_cost_caps() if c.valid_from <= day and (c.valid_to is None or day <= c.valid_to)]
+        assert len({(c.age_group, c.band) for c in valid}) == len(valid) == bands
+    assert all(c.is_provisional == (c.valid_from == date(2026, 8, 1)) for c in shipped.high_cost_caps())

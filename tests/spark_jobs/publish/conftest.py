@@ -67,7 +67,7 @@ def invented_marts(insurers: dict[str, config.Insurer]) -> dict[str, pl.DataFram
 
     def in_convention(name: str, bs: str, total: str) -> pl.DataFrame:
         return summed.filter(pl.col(total) > 0).select(
-            *keys, pl.lit(name).alias("convention"), pl.col(bs).cast(pl.Decimal(24, 6)).alias("numerator"),
+            *keys, pl.lit("brand").alias("scope"), pl.lit(name).alias("convention"), pl.col(bs).cast(pl.Decimal(24, 6)).alias("numerator"),
             pl.col(total).cast(pl.Decimal(24, 6)).alias("denominator"),
             (pl.col(bs) / pl.col(total)).cast(pl.Decimal(9, 8)).alias("share_ratio"), "patient_count", "months_in_period",
         )  # fmt: skip
@@ -75,7 +75,11 @@ def invented_marts(insurers: dict[str, config.Insurer]) -> dict[str, pl.DataFram
     share = pl.concat([in_convention("claims_units", "bs", "total"), in_convention("value", "bs_value", "value")])
     ingredients = shipped.biosimilar_ingredients()
     listed = [i for i in ingredients if i.is_in_kpi_denominator]
+    # the same figures once more in a scope that the report leaves out
+    other = share.with_columns(scope=pl.lit("same_form_only"), numerator=pl.col("denominator"), share_ratio=pl.lit(1, pl.Decimal(9, 8)))
+    share = pl.concat([share, other])
     reached = share.filter(
+        (pl.col("scope") == "brand") &
         (pl.col("population_kind") == "all") & (pl.col("place_level") == "nation") & (pl.col("geography") == "facility_of_use")
         & (pl.col("period_kind") == "fiscal_year") & (pl.col("convention") == "claims_units") & (pl.col("ingredient_key") != "all")
     )  # fmt: skip
@@ -112,9 +116,12 @@ def invented_marts(insurers: dict[str, config.Insurer]) -> dict[str, pl.DataFram
         {"ingredient_key": i.ingredient_key, "ingredient_ja": i.ingredient_ja, "first_bs_listing_month": i.first_bs_listing_month,
          "is_in_kpi_denominator": i.is_in_kpi_denominator} for i in ingredients
     ] + [{"ingredient_key": "all", "ingredient_ja": "全成分", "first_bs_listing_month": None, "is_in_kpi_denominator": False}]  # fmt: skip
+    words = ("measure_key", "name_ja", "definition_ja", "convention_ja", "unit", "n_ja", "price_ja", "data_ja")
+    measures = pl.DataFrame([measure.model_dump(include=set(words)) for measure in config.measures(Settings(config=CONFIG)).values()])
     return {
         "fct_biosimilar_share": share, "fct_biosimilar_kpi": pl.DataFrame(kpi), "fct_saving_realised": saving,
         "fct_completeness": pl.DataFrame(completeness), "fct_ndb_share": pl.DataFrame(ndb), "dim_ingredient": pl.DataFrame(dim),
+        "dim_measure": measures,
     }  # fmt: skip
 
 

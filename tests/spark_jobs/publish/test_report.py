@@ -99,9 +99,29 @@ def test_last_two_months_are_provisional(page):
     assert all(trend.series.provisional_from == 202608 for trend in page.trends)
 
 
-def test_price_revisions_inside_the_series_are_marked(page):
-    assert page.breaks == [(202504, "①"), (202604, "②")]
-    assert [text.split(" ")[0] for _, text in page.break_legend] == ["2025年4月", "2026年4月"]
+def test_each_trend_has_the_breaks_that_bend_it(page):
+    """Price and fee revisions and 選定療養 on every trend; a listing on those of its ingredients only. One mark a month."""
+    marks = {trend.key: [month for month, _ in trend.breaks] for trend in page.trends}
+    assert marks["all"] == marks["infliximab"] == [202504, 202604, 202606]
+    assert marks["tocilizumab"] == [202504, 202511, 202604, 202606]
+    legend = dict(page.break_legend)
+    assert legend["①"] == "2025年4月 薬価改定(2025年度 中間年)"
+    assert legend["②"] == "2025年11月 アフリベルセプトBS・トシリズマブBS 初収載"
+    assert legend["⑤"] == "2026年6月 診療報酬改定・長期収載品の選定療養(差額の1/2)"
+    assert {mark for trend in page.trends for _, mark in trend.breaks} == set(legend)
+
+
+def test_the_words_of_a_figure_are_those_of_the_measure_registry(page, invented):
+    terms = {row[0].text: [cell.text for cell in row] for row in page.terms.rows}
+    measure = next(row for row in invented["dim_measure"].to_dicts() if row["measure_key"] == "biosimilar_quantity_share")
+    assert terms[measure["name_ja"]][1:3] == [measure["definition_ja"], measure["convention_ja"]]
+    assert {"医療費適正効果額", "NDB 全国値", "80％以上の成分（KPI）"} <= set(terms)
+
+
+def test_a_measure_taken_out_of_the_registry_is_told(invented, region, insurers):
+    few = invented["dim_measure"].filter(pl.col("measure_key") != "biosimilar_kpi")
+    with pytest.raises(LakeError, match="no measure biosimilar_kpi"):
+        report.view(invented | {"dim_measure": few}, region, insurers, "v")
 
 
 def test_official_value_stands_beside_ours_with_its_year(page, invented):
@@ -220,7 +240,7 @@ def test_publication_writes_store_and_report_once(invented, demo_config, tmp_pat
         write_deltalake(settings.table_path(f"marts.{name}"), frame.to_arrow())
     first = publication.run(settings, "demo")
     path = settings.reports / "demo" / "report.html"
-    assert "PostgreSQL: 6 tables" in first and f"written: {path}" in first
+    assert "PostgreSQL: 8 tables" in first and f"written: {path}" in first
     before = path.stat().st_mtime_ns
     second = publication.run(settings, "demo")
     assert second.count("skipped") == 2 and path.stat().st_mtime_ns == before

@@ -1,4 +1,4 @@
-{{ config(materialized='table', liquid_by=['insurer_number', 'service_month']) }}
+{{ config(materialized='table', liquid_by=['insurer_number', 'service_month'], replace_by=['insurer_number', 'service_month']) }}
 
 with line as (
     select
@@ -27,7 +27,9 @@ with line as (
         product.saving_yen_per_claim_unit
     from {{ ref('stg_claims__claim') }} as claim
     inner join {{ ref('stg_claims__claim_drug') }} as drug
-        on claim.claim_key = drug.claim_key and claim.file_sha256 = drug.file_sha256
+        on
+            claim.insurer_number = drug.insurer_number and claim.service_month = drug.service_month
+            and claim.claim_key = drug.claim_key and claim.file_sha256 = drug.file_sha256
     inner join {{ ref('int_product_month') }} as product
         on claim.service_month = product.service_month and drug.drug_code = product.drug_code
 ),
@@ -55,10 +57,10 @@ placed as (
     select
         line.*,
         insurer.prefecture_code as enrolment_prefecture,
-        coalesce(of_use.place.prefecture_code, left(line.facility_code, 2)) as facility_prefecture,
+        left(line.facility_code, 2) as facility_prefecture,
         of_use.place.secondary_area_code as facility_secondary_area,
         of_use.place.municipality_code as facility_municipality,
-        coalesce(of_prescriber.place.prefecture_code, left(line.prescriber_facility_code, 2)) as prescriber_prefecture,
+        left(line.prescriber_facility_code, 2) as prescriber_prefecture,
         of_prescriber.place.secondary_area_code as prescriber_secondary_area,
         of_prescriber.place.municipality_code as prescriber_municipality,
         left(member.residence_municipality, 2) as residence_prefecture,
@@ -69,10 +71,7 @@ placed as (
             when line.product_role in ('BS', 'bioAG') then true
             when line.product_role = 'REF' then form.drug_code is not null
         end as is_same_form,
-        indication.is_indication_covered,
-        coalesce(
-            case when area.is_decided_by_diagnosis then indication.therapeutic_area_key end, area.therapeutic_area_key, 'unknown'
-        ) as therapeutic_area_key
+        coalesce(area.therapeutic_area_key, 'unknown') as therapeutic_area_key
     from line
     left join {{ ref('stg_masters__insurer') }} as insurer on line.insurer_number = insurer.insurer_number
     left join {{ ref('int_facility_month') }} as of_use
@@ -87,13 +86,6 @@ placed as (
     left join secondary_area on member.residence_municipality = secondary_area.municipality_code
     left join form_month as form on line.drug_code = form.drug_code and line.service_month = form.service_month
     left join {{ source('masters', 'therapeutic_area') }} as area on line.drug_code = area.drug_code
-    left join {{ ref('int_case_indication') }} as indication
-        on
-            line.insurer_number = indication.insurer_number
-            and line.person_id = indication.person_id
-            and line.service_month = indication.service_month
-            and line.prescriber_facility_code = indication.facility_code
-            and line.ingredient_key = indication.ingredient_key
 )
 
 select
@@ -131,7 +123,6 @@ select
     product_role,
     share_side,
     is_same_form,
-    is_indication_covered,
     quantity_claim_unit,
     cast(quantity_claim_unit / claim_units_per_price_list_unit as decimal(24, 12)) as quantity_price_list_unit,
     cast(quantity_claim_unit / claim_units_per_share_unit as decimal(24, 12)) as quantity_share_unit,

@@ -2,7 +2,7 @@ select
     month.service_month,
     facility.facility_code,
     max_by(
-        struct(facility.prefecture_code, facility.secondary_area_code, facility.municipality_code), facility.valid_from
+        struct(facility.secondary_area_code, facility.municipality_code), facility.valid_from
     ) as place
 from {{ ref('stg_masters__facility') }} as facility
 inner join {{ ref('int_service_month') }} as month

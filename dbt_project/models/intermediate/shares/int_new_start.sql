@@ -5,29 +5,29 @@ with used as (
         person_id,
         ingredient_key,
         service_month,
-        service_month div 100 * 12 + service_month % 100 as month_number
+        {{ month_number('service_month') }} as month_number
     from {{ ref('int_drug_line') }}
     where person_id is not null
+),
+
+first_month as (
+    select min({{ month_number('service_month') }}) as month_number from {{ ref('int_service_month') }}
 ),
 
 history as (
     select
         insurer.insurer_number,
-        greatest(
-            min(claim.service_month div 100 * 12 + claim.service_month % 100),
-            min(insurer.start_claim_month div 100 * 12 + insurer.start_claim_month % 100 - 1)
-        ) as first_month_number
+        greatest(first_month.month_number, {{ month_number('insurer.start_claim_month') }} - 1) as first_month_number
     from {{ ref('stg_masters__insurer') }} as insurer
-    inner join {{ ref('stg_claims__claim') }} as claim on insurer.insurer_number = claim.insurer_number
-    group by insurer.insurer_number
+    cross join first_month
 ),
 
 after as (
     select
-        used.*,
-        used.month_number - max(used.month_number) over (
-            partition by used.insurer_number, used.person_id, used.ingredient_key
-            order by used.month_number
+        *,
+        month_number - max(month_number) over (
+            partition by insurer_number, person_id, ingredient_key
+            order by month_number
             range between unbounded preceding and 1 preceding
         ) as months_since_last_use
     from used
@@ -42,15 +42,15 @@ start as (
         and after.month_number - 12 >= history.first_month_number
 ),
 
--- where the insurer gives a member file, who was not insured in all twelve months before was not observed
 insured_month as (
     select distinct
         insurer_number,
         person_id,
-        service_month div 100 * 12 + service_month % 100 as month_number
+        {{ month_number('service_month') }} as month_number
     from {{ ref('stg_claims__member_month') }}
 ),
 
+-- where the insurer gives a member file, who was not insured in all twelve months before was not observed
 observed as (
     select
         start.insurer_number,
@@ -68,11 +68,10 @@ observed as (
 )
 
 select
-    insurer_number,
-    person_id,
-    ingredient_key,
-    service_month
+    observed.insurer_number,
+    observed.person_id,
+    observed.ingredient_key,
+    observed.service_month
 from observed
-where
-    insured_month_count = 12
-    or not exists (select 1 from {{ ref('stg_claims__member_month') }} as member where member.insurer_number = observed.insurer_number)
+left join (select distinct insurer_number from insured_month) as with_file on observed.insurer_number = with_file.insurer_number
+where with_file.insurer_number is null or observed.insured_month_count = 12

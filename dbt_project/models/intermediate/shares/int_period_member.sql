@@ -4,7 +4,7 @@ with month as (
         price_vintage,
         fiscal_year,
         service_month div 100 - if(service_month % 100 < 3, 1, 0) as benefit_year,
-        service_month div 100 * 12 + service_month % 100 as month_number
+        {{ month_number('service_month') }} as month_number
     from {{ ref('int_service_month') }}
 ),
 

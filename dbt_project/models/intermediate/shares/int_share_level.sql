@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', replace_by=['insurer_number', 'period']) }}
 
 with line as (
     select
@@ -14,29 +14,11 @@ with line as (
         use.value_yen,
         use.price_yen is null as is_unpriced,
         start.person_id is not null as is_new_start,
-        array_compact(array(
-            named_struct('population_kind', 'insurer', 'population_key', use.insurer_number),
-            if(
-                use.employer_key is null, null, named_struct('population_kind', 'employer', 'population_key', use.employer_key)
-            )
-        )) as populations,
-        array_compact(array(
-            'brand', if(use.is_same_form, 'same_form_only', null), if(use.is_indication_covered, 'indication_covered', null)
-        )) as scopes,
+        if(use.is_same_form, array('brand', 'same_form_only'), array('brand')) as scopes,
         array(
-            {{ place('nation', 'any', "'all'") }},
-            {{ place('prefecture', 'facility_of_use', 'use.facility_prefecture_code') }},
-            {{ place('prefecture', 'prescriber', 'use.prescriber_prefecture_code') }},
-            {{ place('prefecture', 'residence', 'use.residence_prefecture_code') }},
-            {{ place('prefecture', 'enrolment', 'use.enrolment_prefecture_code') }},
-            {{ place('secondary_area', 'facility_of_use', 'use.facility_secondary_area_code') }},
-            {{ place('secondary_area', 'prescriber', 'use.prescriber_secondary_area_code') }},
-            {{ place('secondary_area', 'residence', 'use.residence_secondary_area_code') }},
-            {{ place('municipality', 'facility_of_use', 'use.facility_municipality_code') }},
-            {{ place('municipality', 'prescriber', 'use.prescriber_municipality_code') }},
-            {{ place('municipality', 'residence', 'use.residence_municipality_code') }},
-            {{ place('facility', 'facility_of_use', "coalesce(use.facility_code, '00')") }},
-            {{ place('facility', 'prescriber', "coalesce(use.prescriber_facility_code, '00')") }}
+            named_struct('place_level', 'nation', 'geography', 'any', 'place_key', 'all'),
+            named_struct('place_level', 'prefecture', 'geography', 'facility_of_use', 'place_key', use.facility_prefecture_code),
+            named_struct('place_level', 'prefecture', 'geography', 'prescriber', 'place_key', use.prescriber_prefecture_code)
         ) as places
     from {{ ref('int_drug_use') }} as use
     left join {{ ref('int_new_start') }} as start
@@ -50,12 +32,9 @@ with line as (
         and use.quantity_claim_unit is not null
 ),
 
--- which figures there are: months and benefit years of wide places and of the counted brand alone; what is finer by year and rolling year
 person_at_level as (
     select
         line.insurer_number,
-        population.population_kind,
-        population.population_key,
         place.place_level,
         place.geography,
         place.place_key,
@@ -84,37 +63,21 @@ person_at_level as (
         some(line.is_new_start and line.is_bioag) as has_bioag_start,
         some(line.is_new_start and line.is_bs and not line.is_bioag) as has_other_bs_start
     from line
-    inner join {{ ref('int_period_member') }} as period on line.service_month = period.service_month
+    inner join {{ ref('int_period_member') }} as period
+        on line.service_month = period.service_month and {{ within_touched_periods('line.service_month') }}
         lateral view explode(line.places) as place
         lateral view explode(line.scopes) as scope
-        lateral view explode(line.populations) as population
         lateral view explode(array(line.ingredient_key, 'all')) as ingredient_level
-        lateral view explode(
-            if(
-                period.period_kind = 'rolling_12' or scope <> 'brand' or population.population_kind = 'employer',
-                array('all'),
-                array(line.setting, 'all')
-            )
-        ) as setting_level
+        lateral view explode(array(line.setting, 'all')) as setting_level
     where
-        case
-            when population.population_kind = 'employer'
-                then period.period_kind in ('fiscal_year', 'rolling_12') and scope = 'brand' and place.place_level = 'nation'
-            when period.period_kind = 'month'
-                then
-                    scope = 'brand'
-                    and place.place_level in ('nation', 'prefecture')
-                    and place.geography in ('any', 'facility_of_use', 'prescriber')
-            when period.period_kind = 'benefit_year' then scope = 'brand' and place.place_level in ('nation', 'prefecture')
-            else scope = 'brand' or place.place_level in ('nation', 'prefecture')
-        end
+        -- which rows there are: description of fct_biosimilar_share
+        (scope = 'brand' or (setting_level = 'all' and period.period_kind in ('fiscal_year', 'rolling_12'))) -- noqa: RF02
+        and (period.period_kind <> 'rolling_12' or setting_level = 'all') -- noqa: RF02
     group by all
 )
 
 select
     insurer_number,
-    population_kind,
-    population_key,
     place_level,
     geography,
     place_key,

@@ -1,5 +1,10 @@
 with first_start as (
-    select min(service_month) + 100 as service_month from {{ ref('int_service_month') }}
+    select
+        greatest(
+            (select min(service_month) from {{ ref('int_service_month') }}) + 100,
+            cast(date_format(add_months(to_date(concat(min(start_claim_month), '01'), 'yyyyMMdd'), 11), 'yyyyMM') as int)
+        ) as service_month
+    from {{ ref('stg_masters__insurer') }}
 ),
 
 period as (

@@ -1,3 +1,5 @@
+{{ config(replace_by=['claim_month']) }}
+
 with file as (
     select
         insurer_number,
@@ -46,7 +48,7 @@ claim_of_file as (
         count(*) as claim_count,
         count_if(insurer_number is distinct from depositor_number) as claim_of_other_insurer_count
     from {{ source('silver', 'claim') }}
-    where known_to_claim_month = 999912
+    where known_to_claim_month = 999912 and {{ touched(['claim_month']) }}
     group by depositor_number, file_sha256
 ),
 
@@ -57,6 +59,7 @@ drug_of_file as (
         count_if(known_drug.drug_code is null) as unknown_drug_line_count
     from {{ ref('stg_claims__claim_drug') }} as drug
     left join known_drug on drug.drug_code = known_drug.drug_code
+    where {{ touched(['claim_month'], 'drug') }}
     group by drug.file_sha256
 ),
 

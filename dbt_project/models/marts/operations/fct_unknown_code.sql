@@ -1,4 +1,4 @@
-{{ config(liquid_by=['population_key', 'service_month']) }}
+{{ config(liquid_by=['population_key', 'service_month'], replace_by=['population_key', 'service_month']) }}
 
 with known as (
     select distinct
@@ -20,7 +20,9 @@ line as (
         known.drug_code is null as is_unknown
     from {{ ref('stg_claims__claim') }} as claim
     inner join {{ ref('stg_claims__claim_drug') }} as drug
-        on claim.claim_key = drug.claim_key and claim.file_sha256 = drug.file_sha256
+        on
+            claim.insurer_number = drug.insurer_number and claim.service_month = drug.service_month
+            and claim.claim_key = drug.claim_key and claim.file_sha256 = drug.file_sha256
     left semi join {{ ref('int_service_month') }} as month on claim.service_month = month.service_month
     left join known on claim.service_month = known.service_month and drug.drug_code = known.drug_code
 ),

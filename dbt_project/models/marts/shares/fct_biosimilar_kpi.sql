@@ -1,9 +1,19 @@
-with listed as (
+{{ config(replace_by=['population_key', 'period']) }}
+
+with target as (
+    select
+        max(value_ratio) filter (where target_key = 'biosimilar_kpi') as target_ratio,
+        max(value_ratio) filter (where target_key = 'biosimilar_ingredient_reached') as reached_from_share_ratio
+    from {{ ref('dim_target') }}
+),
+
+listed as (
     select
         period.period_kind,
         period.period,
         period.months_in_period,
-        ingredient.ingredient_key
+        ingredient.ingredient_key,
+        ingredient.is_paid_by_dialysis_fee as is_esa
     from {{ ref('dim_period') }} as period
     inner join {{ ref('dim_ingredient') }} as ingredient
         on period.last_service_month >= ingredient.first_bs_listing_month and ingredient.is_in_kpi_denominator
@@ -14,7 +24,8 @@ listed_count as (
         period_kind,
         period,
         months_in_period,
-        count(*) as listed_ingredient_count
+        count(*) as ingredient_count,
+        count_if(is_esa) as esa_count
     from listed
     group by period_kind, period, months_in_period
 ),
@@ -28,8 +39,11 @@ used as (
         share.geography,
         share.period_kind,
         share.period,
-        count(listed.ingredient_key) as used_ingredient_count,
-        count_if(listed.ingredient_key is not null and share.numerator >= 0.8 * share.denominator) as reached_ingredient_count
+        listed.ingredient_key is not null as is_listed,
+        listed.is_esa,
+        listed.ingredient_key is not null and share.patient_count >= {{ var('kpi_least_patients') }} as is_used_by_n,
+        listed.ingredient_key is not null
+        and share.numerator >= (select target.reached_from_share_ratio from target) * share.denominator as is_reached
     from {{ ref('fct_biosimilar_share') }} as share
     left join listed
         on
@@ -37,47 +51,77 @@ used as (
             and share.period_kind = listed.period_kind
             and share.period = listed.period
     where
-        share.scope = 'brand'
+        {{ touched(['period'], 'share') }}
+        and share.scope = 'brand'
         and share.convention = 'claims_units'
         and share.setting = 'all'
-    group by
-        share.population_kind,
-        share.population_key,
-        share.place_level,
-        share.place_key,
-        share.geography,
-        share.period_kind,
-        share.period
 ),
 
-over_both as (
+used_count as (
+    select
+        population_kind,
+        population_key,
+        place_level,
+        place_key,
+        geography,
+        period_kind,
+        period,
+        count_if(is_listed) as ingredient_count,
+        count_if(is_listed and is_esa) as esa_count,
+        count_if(is_reached) as reached_count,
+        count_if(is_reached and is_esa) as reached_esa_count,
+        count_if(is_used_by_n) as by_n_count,
+        count_if(is_used_by_n and is_esa) as by_n_esa_count,
+        count_if(is_used_by_n and is_reached) as by_n_reached_count,
+        count_if(is_used_by_n and is_reached and is_esa) as by_n_reached_esa_count
+    from used
+    group by population_kind, population_key, place_level, place_key, geography, period_kind, period
+),
+
+over_each as (
     select
         used.*,
-        listed_count.months_in_period,
+        listed.months_in_period,
         counted.denominator_kind,
-        cast(counted.ingredient_count as int) as ingredient_count
-    from used
-    inner join listed_count on used.period_kind = listed_count.period_kind and used.period = listed_count.period
+        counted.counts[0] as of_denominator,
+        counted.counts[1] as esa_of_denominator,
+        counted.counts[2] as reached,
+        counted.counts[3] as esa_reached
+    from used_count as used
+    inner join listed_count as listed on used.period_kind = listed.period_kind and used.period = listed.period
         lateral view explode(array(
-            named_struct('denominator_kind', 'listed', 'ingredient_count', listed_count.listed_ingredient_count),
-            named_struct('denominator_kind', 'used', 'ingredient_count', used.used_ingredient_count)
+            named_struct(
+                'denominator_kind', 'listed',
+                'counts', array(listed.ingredient_count, listed.esa_count, used.reached_count, used.reached_esa_count)
+            ),
+            named_struct(
+                'denominator_kind', 'used',
+                'counts', array(used.ingredient_count, used.esa_count, used.reached_count, used.reached_esa_count)
+            ),
+            named_struct(
+                'denominator_kind', 'used_by_n_patients',
+                'counts', array(used.by_n_count, used.by_n_esa_count, used.by_n_reached_count, used.by_n_reached_esa_count)
+            )
         )) as counted
 )
 
 select
-    population_kind,
-    population_key,
-    place_level,
-    place_key,
-    geography,
-    period_kind,
-    period,
-    denominator_kind,
-    ingredient_count,
-    cast(reached_ingredient_count as int) as reached_ingredient_count,
-    {{ ratio('reached_ingredient_count', 'ingredient_count') }} as kpi_ratio,
-    cast(0.6 as decimal(9, 8)) as target_ratio,
-    cast(0.8 as decimal(9, 8)) as reached_from_share_ratio,
-    months_in_period
-from over_both
-where ingredient_count > 0
+    kpi.population_kind,
+    kpi.population_key,
+    kpi.place_level,
+    kpi.place_key,
+    kpi.geography,
+    kpi.period_kind,
+    kpi.period,
+    kpi.denominator_kind,
+    cast(kpi.of_denominator as int) as ingredient_count,
+    cast(kpi.reached as int) as reached_ingredient_count,
+    cast(kpi.esa_of_denominator as int) as esa_ingredient_count,
+    cast(kpi.esa_reached as int) as esa_reached_ingredient_count,
+    {{ ratio('kpi.reached', 'kpi.of_denominator') }} as kpi_ratio,
+    target.target_ratio,
+    target.reached_from_share_ratio,
+    kpi.months_in_period
+from over_each as kpi
+cross join target
+where kpi.of_denominator > 0

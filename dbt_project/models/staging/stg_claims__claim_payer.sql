@@ -1,0 +1,9 @@
+select
+    claim_key,
+    file_sha256,
+    payer_order,
+    law_number,
+    points_decided,
+    copay_amount_yen
+from {{ source('silver', 'claim_payer') }}
+where payer_order > 0

@@ -1,0 +1,96 @@
+"""A build of what the deliveries touched ends with the same marts as a build of all, and leaves other rows where they are."""
+
+import re
+from decimal import Decimal
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+
+from spark_jobs import build, delta, tables
+from tests.spark_jobs.test_build import BS, DEAR_BS, OSAKA, REF, TOKYO, fill_masters, fill_silver, put
+
+SCHEMAS = ("intermediate", "marts")
+BY_PERIOD = ("fct_biosimilar_share", "fct_biosimilar_kpi", "fct_saving_realised")
+
+
+def contents(settings) -> dict[str, pl.DataFrame]:
+    """Every table that dbt makes, its rows in one order."""
+    found = {}
+    for log in sorted(settings.warehouse.glob("*.db/*/_delta_log")):
+        if log.parent.parent.stem in SCHEMAS:
+            rows = pl.read_delta(str(log.parent))
+            found[f"{log.parent.parent.stem}.{log.parent.name}"] = rows.select(sorted(rows.columns)).sort(pl.all())
+    return found
+
+
+def claim(key: str, insurer: str, person: str, service_month: int, claim_month: int, *lines: tuple[str, int]) -> tuple[dict, list[dict]]:
+    head = {
+        "claim_key": key, "insurer_number": insurer, "claim_month": claim_month, "service_month": service_month, "claim_kind": "med",
+        "setting": "outpatient", "facility_code": "2710000001", "person_id1": person, "file_sha256": f"{insurer}{claim_month}",
+    }  # fmt: skip
+    row = head | {"depositor_number": insurer, "known_from_claim_month": claim_month, "known_to_claim_month": 999912}
+    return row, [head | {"line_no": i, "drug_code": code, "quantity_claim_unit": Decimal(q)} for i, (code, q) in enumerate(lines)]
+
+
+def take_in(settings, *claims: tuple[dict, list[dict]]) -> None:
+    put(settings, tables.CLAIM_DRUG, *(line for _, lines in claims for line in lines))
+    put(settings, tables.CLAIM, *(row for row, _ in claims))
+    for row, _ in claims:
+        event = {"insurer_number": row["insurer_number"], "file_sha256": row["file_sha256"], "claim_kind": "med", "state": "silver"}
+        put(settings, tables.DELIVERY, event | {"event_no": 3, "claim_month": row["claim_month"], "line_count": 5})
+
+
+@pytest.fixture(scope="module")
+def lake(empty_lake):
+    settings = empty_lake()
+    fill_masters(settings)
+    fill_silver(settings)
+    build.run(settings)
+    return settings
+
+
+def version(settings, mart: str) -> int:
+    return DeltaTable(settings.warehouse / "marts.db" / mart).version()
+
+
+def test_late_claims_touch_rows_of_their_insurer_and_months(lake):
+    before = {mart: version(lake, mart) for mart in (*BY_PERIOD, "fct_ndb_share")}
+    # a late claim, a claim that left, a person who turns out to be another
+    take_in(lake, claim("n1", OSAKA, "t", 202503, 202506, (DEAR_BS, 2), (BS, 9)))
+    gone = {"insurer_number": [OSAKA], "claim_key": ["c3"]}
+    delta.delete(lake, tables.CLAIM_DRUG, gone)
+    delta.delete(lake, tables.CLAIM, gone)
+    link = {
+        "insurer_number": OSAKA,
+        "person_id1": "r",
+        "person_id": "t",
+        "valid_from_service_month": 202504,
+        "valid_to_service_month": 202504,
+    }
+    put(lake, tables.PERSON_LINK, link)
+    assert build.run(lake).startswith("1 insurers, months 202503-202504: ")
+    for mart in BY_PERIOD:
+        (commit,) = DeltaTable(lake.warehouse / "marts.db" / mart).history(version(lake, mart) - before[mart])
+        predicate = str(commit["operationParameters"])
+        assert OSAKA in predicate and TOKYO not in predicate and "202504" in predicate, (mart, commit)
+    assert version(lake, "fct_ndb_share") == before["fct_ndb_share"]
+
+
+def test_after_a_new_month_all_is_as_if_all_were_built(lake):
+    take_in(lake, claim("n2", OSAKA, "r", 202505, 202506, (REF, 7), (BS, 1)))
+    assert build.run(lake).startswith("1 insurers, months 202505-202505: ")
+    touched = contents(lake)
+    (lake.home_path / "dbt" / "unfinished").write_text("all")
+    assert re.match(r"\d+ models built", build.run(lake))
+    whole = contents(lake)
+    assert touched.keys() == whole.keys()
+    assert [name for name in whole if not touched[name].equals(whole[name])] == []
+
+
+def test_rejected_delivery_touches_no_figure(lake):
+    before = DeltaTable(lake.warehouse / "marts.db/fct_biosimilar_share").version()
+    put(lake, tables.DELIVERY, {"insurer_number": TOKYO, "file_sha256": "worse", "event_no": 1, "state": "rejected"})
+    assert build.run(lake).startswith("0 insurers, no claims: ")
+    assert DeltaTable(lake.warehouse / "marts.db/fct_biosimilar_share").version() == before
+    assert build.run(lake).startswith("nothing changed")
