@@ -17,5 +17,5 @@ select
     reference_drug_code,
     reference_units_per_unit,
     valid_from,
-    coalesce(valid_to, date '9999-12-31') as valid_to,
+    coalesce(valid_to, date '9999-12-31') as valid_to
 from {{ source('masters', 'biosimilar_product') }}
