@@ -43,7 +43,9 @@ FAULTS = {
         f"{STAGING}/stg_masters__biosimilar_product.sql", "when product_role = 'REF' then", "when product_role in ('REF', 'SAME') then"
     ),
     "mean of ratios": Fault(
-        "dbt_project/models/marts/generics/fct_generic_share.sql", "MEAN_RIGHT", "MEAN_WRONG", ("test_generics.py",)
+        "dbt_project/models/marts/generics/fct_generic_share.sql", "sum(of_insurer.{{ measure }}) as {{ measure }},",
+        "{% if measure == 'generic_quantity' %} avg(of_insurer.generic_quantity / nullif(of_insurer.substitutable_quantity, 0))"
+        " * sum(of_insurer.substitutable_quantity) {% else %} sum(of_insurer.{{ measure }}) {% endif %} as {{ measure }},", ("test_generics.py",)
     ),
     "late claim forgotten": Fault(
         f"{STAGING}/stg_claims__claim.sql",
@@ -56,7 +58,7 @@ FAULTS = {
         "case when claim.claim_kind = 'pha' then claim.prescriber_facility_code else claim.facility_code end",
         "claim.facility_code",
     ),
-    "cap ignored": Fault("dbt_project/macros/payer_gain.sql", "CAP_RIGHT", "CAP_WRONG", ("test_savings.py",)),
+    "cap ignored": Fault("dbt_project/macros/payer_gain.sql", "least({{ rate }} * {{ cost }}, {{ fixed }} + greatest({{ cost }} - {{ threshold }}, 0) * 0.01)", "{{ rate }} * {{ cost }}", ("test_savings.py",)),
 }  # fmt: skip
 
 
@@ -71,9 +73,10 @@ def test_each_fault_has_a_place(name: str):
 @pytest.mark.parametrize("name", FAULTS)
 def test_each_fault_turns_an_oracle_red(tiny_lake: Path, tmp_path: Path, name: str):
     fault, project, place = FAULTS[name], tmp_path / "project", tmp_path / "tiny"
+    project.mkdir()
     for part in NEEDED:
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-        copy(ROOT / part, project / part) if project.exists() else (project.mkdir(), copy(ROOT / part, project / part))
+        copy(ROOT / part, project / part)
     file = project / fault.file
     file.write_text(file.read_text(encoding="utf-8").replace(fault.right, fault.wrong), encoding="utf-8")
     env = os.environ | {
