@@ -412,13 +412,50 @@ def access(insurer: InsurerOption = None) -> None:
 
 @config_app.command("check")
 def config_check() -> None:
-    """Read every file of config/; says file, line, found, expected."""
+    """Read every file of config/; says file, line, found, expected of every fault."""
     from spark_jobs import config
+    from spark_jobs.rollout import insurer_file
 
     settings = Settings()
+    if faults := config.faults(settings):
+        for fault in faults:
+            console.print(f"[red]fault[/red] {escape(str(fault))}", soft_wrap=True)
+        raise typer.Exit(ExitCode.BAD_CONFIG)
     insurers, regions, measures = config.insurers(settings), config.regions(settings), config.measures(settings)
     targets = sum(len(owner.targets) for owner in config.targets(settings).values())
     console.print(f"config: {len(insurers)} insurers, {len(regions)} regions, {len(measures)} measures, {targets} targets")
+    if left := insurer_file.all_left_open(settings):
+        console.print(
+            f"to fill in: {left[0]}" + (f" (and {len(left) - 1} more lines with {insurer_file.OPEN!r})" if left[1:] else ""), soft_wrap=True
+        )
+
+
+@config_app.command("new-insurer")
+def config_new_insurer(
+    number: Annotated[str, typer.Argument(help="保険者番号, 8 digits (国保: 6)")],
+    name: Annotated[str, typer.Option(help="名称")],
+    kind: Annotated[str, typer.Option(help="kenpo, kyokai, kyosai, kokuho_city, kokuho_union, koiki")],
+    prefecture: Annotated[str, typer.Option(help="所在地, 01-47")],
+    start_claim_month: Annotated[int | None, typer.Option(help="first 請求年月 delivered, YYYYMM")] = None,
+) -> None:
+    """Write config/insurers/NUMBER.yaml with comments; says what is left to fill in. Never overwrites."""
+    from spark_jobs.rollout import insurer_file
+
+    given = {"insurer_number": number, "name_ja": name, "kind": kind, "prefecture_code": prefecture}
+    path, left = insurer_file.create(Settings(), given | ({"start_claim_month": start_claim_month} if start_claim_month else {}))
+    console.print(f"wrote {path}; to fill in:", soft_wrap=True)
+    for line in left:
+        console.print(f"  {line}", soft_wrap=True, highlight=False)
+    console.print("then: lake config check, lake keys create, and its number in a file of config/regions")
+
+
+@config_app.command("sample")
+def config_sample(folder: Annotated[Path, typer.Argument(help="a new folder; read it with LAKE_CONFIG=FOLDER")]) -> None:
+    """Write a sample of config/ for the whole country: 141 insurers and regions in waves, invented numbers marked as such."""
+    from spark_jobs.synthetic import nation
+
+    insurers, regions = nation.write(Settings(), folder)
+    console.print(f"wrote {insurers} insurers and {regions} regions; next: LAKE_CONFIG={folder} lake config check", soft_wrap=True)
 
 
 def main() -> None:
