@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 import yaml
+from rich.markup import escape
 from rich.table import Table
 
 from spark_jobs import config, config_file, delta, input_file, tables
@@ -95,6 +96,7 @@ CONTRACT = Contract(
         Field("is_void", "取消", "boolean", {"1": True, "0": False, "true": True, "false": False}.get, "",
               "1 = the row named in 訂正元 never took place", is_required=False),
     ),
+    is_personal=True,  # it should hold nobody's data; what was written into it by mistake is not told again
 )  # fmt: skip
 CONTENT = tuple(field.name for field in CONTRACT.fields)
 Cells = Iterable[tuple[int, list[str]]]
@@ -199,13 +201,14 @@ def _faults(settings: Settings, row: Mapping[str, Any], exports: Mapping[str, st
         yield f"地域 {row['region_key']}", "a file of config/regions"
     if region and row["insurer_number"] and row["insurer_number"] not in region.insurers:
         yield f"実施保険者 {row['insurer_number']}", f"one of the {len(region.insurers)} of the region"
+    target = f"対象 of {len(row['target_key'] or '')} characters"
     form, expected = TARGET_FORMS[row["target_kind"]]
     if not re.fullmatch(form, row["target_key"]):
-        yield f"対象 {row['target_key']!r}", expected
+        yield target, expected
     elif row["target_kind"] == "person_list" and row["target_key"] not in exports:
-        yield f"対象 {row['target_key']!r}", "an export_id that lake reidentify gave"
+        yield target, "an export_id that lake reidentify gave"
     elif row["target_kind"] == "person_list" and region and exports[row["target_key"]] not in region.insurers:
-        yield f"対象 {row['target_key']!r}", "a mailing list of an insurer of the region"
+        yield target, "a mailing list of an insurer of the region"
     if row["last_date"] < row["first_date"]:
         yield f"終了日 {row['last_date']}", f"not before 開始日 {row['first_date']}"
     if row["is_void"] and not row["replaces_action_id"]:
@@ -220,9 +223,10 @@ def _id(row: Mapping[str, Any]) -> str:
 
 def in_force(settings: Settings, region_key: str | None = None) -> pl.DataFrame:
     """The actions that took place, corrections applied, in order of their days."""
-    rows = delta.read(settings, tables.ACTION, {"region_key": [region_key]} if region_key else None)
-    replaced = rows["replaces_action_id"].drop_nulls().implode()
-    return rows.filter(~pl.col("action_id").is_in(replaced), ~pl.col("is_void")).sort("first_date", "action_id")
+    rows = delta.read(settings, tables.ACTION)
+    replaced = rows["replaces_action_id"].drop_nulls().implode()  # also by a row of another region: the region itself may be corrected
+    found = rows.filter(~pl.col("action_id").is_in(replaced), ~pl.col("is_void")).sort("first_date", "action_id")
+    return found.filter(pl.col("region_key") == region_key) if region_key else found
 
 
 def table(settings: Settings, region_key: str | None, is_whole: bool) -> Table:
@@ -234,5 +238,5 @@ def table(settings: Settings, region_key: str | None, is_whole: bool) -> Table:
         rows = delta.read(settings, tables.ACTION, {"region_key": [region_key]} if region_key else None).sort("recorded_at", "action_id")
     shown = Table(*heads, title=f"施策台帳: {rows.height} actions, {rows['cost_yen'].sum() or 0:,} yen" if not is_whole else None)
     for row in rows.to_dicts():
-        shown.add_row(*("" if row[name] is None else str(row[name]) for name in heads))
+        shown.add_row(*("" if row[name] is None else escape(str(row[name])) for name in heads))
     return shown

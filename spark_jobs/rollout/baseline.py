@@ -1,4 +1,4 @@
-"""ops.baseline, ops.baseline_figure: what a region's insurers were before it acts (基準値), frozen with a hash so that nobody can move it later.
+"""ops.baseline, ops.baseline_figure: what a region's insurers were before it acts (基準値), frozen with a hash: nobody moves it later.
 
 The figures are copied out of the marts: versions of marts are removed by `lake maintain`, a baseline stays. Each insurer has its own hash,
 so that one of them can withdraw without touching what the others agreed to.

@@ -1,7 +1,7 @@
 """ops.rollout_state: where each region stands, and what must hold before it moves on.
 
-joined → baseline (12 months of claims) → acting → evaluating; paused and withdrawn from each of them. Only acting changes what providers and
-members experience, so it asks for most: a frozen baseline, an approver for each insurer, and earlier waves that act already.
+joined → baseline (12 months of claims) → acting → evaluating; paused and withdrawn from each of them. Only acting changes what providers
+and members experience, so it asks for most: a frozen baseline, an approver for each insurer, and earlier waves that act already.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +30,8 @@ NEXT = {  # state → where it may go; from a pause only back
     "withdrawn": (),
 }
 STATES_JA = {
-    None: "予定", "joined": "参加", "baseline": "基準期間", "acting": "実施中", "evaluating": "評価中", "paused": "中断", "withdrawn": "離脱",
+    None: "予定", "joined": "参加", "baseline": "基準期間", "acting": "実施中", "evaluating": "評価中", "paused": "中断",
+    "withdrawn": "離脱",
 }  # fmt: skip
 ACTED = ("acting", "evaluating")
 BASELINE_MONTHS = 12
