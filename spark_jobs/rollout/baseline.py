@@ -18,13 +18,11 @@ from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.identity.access import os_user
 from spark_jobs.publish import marts
 from spark_jobs.publish.marts import Mart
+from spark_jobs.publish.serving import GRAIN
 from spark_jobs.settings import Settings
 from spark_jobs.touched import later
 
-MARTS = {  # mart → (its other keys, its figures)
-    "fct_biosimilar_share": (("convention",), ("numerator", "denominator", "share_ratio", "patient_count")),
-    "fct_saving_realised": (("price_vintage",), ("quantity", "saving_yen", "uncomputable_quantity")),
-}
+MARTS = ("fct_biosimilar_share", "fct_saving_realised")
 PERIOD_KIND = "rolling_12"
 MONTHS = 12
 LAG = 1  # months from 診療年月 to the 請求年月 under which nearly all of it comes
@@ -76,7 +74,10 @@ def _check_marts_are_new(settings: Settings, where: str) -> None:
 
 def _figures(mart: Mart, region: Region, last: int) -> pl.DataFrame:
     """Figures of the region's insurers over the window: for the nation and for the region's place, of its ingredients."""
-    others, figures = MARTS[mart.name]
+    others = [name for name in GRAIN[mart.name] if name not in ("population_kind", "population_key", *KEY)]
+    figures = [
+        c.name for c in mart.columns if c.name not in GRAIN[mart.name] and (c.type.startswith("decimal") or c.name.endswith("_count"))
+    ]
     is_here = (pl.col("place_level") == "nation") | (
         (pl.col("place_level") == region.place_level) & pl.col("place_key").is_in(region.place_keys)
     )
