@@ -470,7 +470,7 @@ def rollout_status() -> None:
     """Regions by wave: state, months of data without a gap, the next state and what is missing for it."""
     from spark_jobs.rollout import rollout_state
 
-    console.print(rollout_state.table(Settings()))
+    Console().print(rollout_state.table(Settings()))
 
 
 @rollout_app.command("move")
@@ -508,7 +508,7 @@ def rollout_verify(region: Annotated[str | None, typer.Argument(help="a file of 
 
     found = baseline.verify(Settings(), region)
     for (key, number), wrong in found.items():
-        console.print(f"{key} {number}: " + (f"[red]{wrong}[/red]" if wrong else "unchanged"), soft_wrap=True)
+        Console().print(f"{key} {number}: " + (f"[red]{wrong}[/red]" if wrong else "unchanged"), soft_wrap=True, highlight=False)
     if not found:
         console.print("no frozen baseline: lake rollout freeze REGION")
     raise typer.Exit(ExitCode.FAILED if any(found.values()) else ExitCode.OK)
@@ -569,7 +569,7 @@ def action_list(
     """The actions taken, corrections applied."""
     from spark_jobs.rollout import action
 
-    console.print(action.table(Settings(), region, whole))
+    Console().print(action.table(Settings(), region, whole))
 
 
 def main() -> None:

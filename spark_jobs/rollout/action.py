@@ -6,7 +6,7 @@ Persons are named only by the mailing list that they stand on (export_id), never
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 import yaml
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
@@ -48,7 +49,7 @@ DAY = "a date: 20260401, 2026-04-01 or R8.4.1"
 YEN = re.compile(r"[¥￥]?(\d{1,3}(?:,\d{3})+|\d{1,9})円?")
 
 
-def _key_of(names: Mapping[str, str]):
+def _key_of(names: Mapping[str, str]) -> Callable[[str], str | None]:
     """The English key of a name in either language."""
     known = {input_file.plain(text): key for key, name in names.items() for text in (key, name)}
     return lambda text: known.get(input_file.plain(text))
@@ -99,7 +100,6 @@ CONTRACT = Contract(
     is_personal=True,  # it should hold nobody's data; what was written into it by mistake is not told again
 )  # fmt: skip
 CONTENT = tuple(field.name for field in CONTRACT.fields)
-Cells = Iterable[tuple[int, list[str]]]
 
 
 @dataclass(frozen=True)
@@ -231,12 +231,33 @@ def in_force(settings: Settings, region_key: str | None = None) -> pl.DataFrame:
 
 def table(settings: Settings, region_key: str | None, is_whole: bool) -> Table:
     """The actions in force; or all rows ever entered, in the order of entry."""
-    heads: Sequence[str] = ("action_id", "region_key", *CONTENT[1:-2])
-    rows = in_force(settings, region_key)
     if is_whole:
-        heads = (*heads, *CONTENT[-2:], "os_user", "recorded_at")
         rows = delta.read(settings, tables.ACTION, {"region_key": [region_key]} if region_key else None).sort("recorded_at", "action_id")
-    shown = Table(*heads, title=f"施策台帳: {rows.height} actions, {rows['cost_yen'].sum() or 0:,} yen" if not is_whole else None)
+        title = f"{rows.height} rows entered"
+    else:
+        rows = in_force(settings, region_key)
+        title = f"{rows.height} actions, {rows['cost_yen'].sum() or 0:,} yen"
+    heads = (
+        "action_id",
+        "地域",
+        "実施者",
+        "施策",
+        "対象",
+        "期間",
+        "費用",
+        "成分",
+        "内容",
+        *(("訂正元", "取消", "入力") if is_whole else ()),
+    )
+    shown = Table(*heads, title=f"施策台帳: {title}", box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows.to_dicts():
-        shown.add_row(*("" if row[name] is None else escape(str(row[name])) for name in heads))
+        last = f" – {row['last_date']}" if row["last_date"] != row["first_date"] else ""
+        who = " ".join(filter(None, (row["insurer_number"], row["actor_ja"])))
+        target = f"{TARGETS[row['target_kind']]} {row['target_key']}"
+        cells = [row["action_id"], row["region_key"], who, KINDS[row["action_kind"]], target, f"{row['first_date']}{last}"]
+        cells += [f"{row['cost_yen']:,}", row["ingredient_keys"], row["detail_ja"] or ""]
+        if is_whole:
+            entered = f"{row['recorded_at']:%Y-%m-%d} {row['os_user']} {row['source']}"
+            cells += [row["replaces_action_id"] or "", "取消" if row["is_void"] else "", entered]
+        shown.add_row(*map(escape, cells))
     return shown

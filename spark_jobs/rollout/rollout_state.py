@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
+from rich import box
 from rich.table import Table
 
 from spark_jobs import config, delta, tables
@@ -150,7 +151,9 @@ def move(settings: Settings, region_key: str, state: str, by: str, reason: str) 
 
 def table(settings: Settings) -> Table:
     """Regions by wave: state, since when, 請求年月 without a gap, the next state and what is missing for it."""
-    shown = Table("wave", "region", "名称", "state", "since", "months", "next", "missing")
+    shown = Table("wave", "region", "名称", "state", "since", "months", "next", "missing", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in shown.columns[:-1]:
+        column.no_wrap = True
     rollout, regions = Rollout.now(settings), config.regions(settings)
     for key in sorted(rollout.standings, key=lambda k: (regions[k].wave or 999 if k in regions else 1000, k)):
         now, region = rollout.standings[key], regions.get(key)

@@ -1,10 +1,12 @@
 """The record of actions: what is entered stays, what is faulty is refused with file and line, a correction stands in its place."""
 
+import io
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from spark_jobs import delta, tables
 from spark_jobs.errors import LakeError
@@ -101,3 +103,17 @@ def test_a_mailing_list_of_the_region_is_a_target(lake):
 def test_the_template_can_be_loaded(lake, tmp_path):
     (tmp_path / "a.csv").write_text(action.CONTRACT.template().replace("demo", "first"), encoding="utf-8")
     assert len(action.load(lake, tmp_path / "a.csv").added) == 1
+
+
+def test_the_list_shows_what_is_in_force_and_what_was_spent(lake):
+    (first,) = action.add(lake, VISIT).added
+    (second,) = action.add(lake, VISIT | {"cost_yen": "15000", "detail_ja": "[説明]", "replaces_action_id": first}).added
+    shown, whole = (_shown(action.table(lake, "first", is_whole)) for is_whole in (False, True))
+    assert "施策台帳: 1 actions, 15,000 yen" in shown and "[説明]" in shown and first not in shown
+    assert whole.count(first) == 2 and second in whole
+
+
+def _shown(table) -> str:
+    out = io.StringIO()
+    Console(file=out, width=250).print(table)
+    return out.getvalue()
