@@ -907,7 +907,7 @@ frozen_by | string | 凍結した者: post or committee, never a person's name
 os_user | string | user of the operating system
 recorded_at | timestamp | when
 """),
-    key=("region_key", "insurer_number", "sha256"),
+    key=("region_key", "insurer_number", "recorded_at"),
 )
 
 BASELINE_FIGURE = Table(

@@ -6,7 +6,7 @@ so that one of them can withdraw without touching what the others agreed to.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -37,10 +37,11 @@ def freeze(settings: Settings, region_key: str, by: str, last_service_month: int
     region, rollout, where = config.region(settings, region_key), Rollout.now(settings), f"lake rollout freeze {region_key}"
     if not by.strip():
         raise LakeError(where, "no --by", "who freezes it: a post or committee", "Give it.", ExitCode.USAGE)
-    if (state := rollout.standings[region_key].state) != "baseline":
+    standing = rollout.standings[region_key]
+    if (state := standing.state) != "baseline":
         raise LakeError(
             where, f"the region is {state or 'not joined'}", "a region in the state baseline: what acts already has no figures of before",
-            f"lake rollout move {region_key} baseline comes first.", ExitCode.NOT_READY,
+            "lake rollout status says what comes next.", ExitCode.NOT_READY,
         )  # fmt: skip
     months = rollout.common_run(region)
     last = last_service_month or later(months[-1], -LAG)  # a region in this state has months
@@ -60,7 +61,8 @@ def freeze(settings: Settings, region_key: str, by: str, last_service_month: int
             where, f"no shares of {', '.join(without)} for the 12 months up to {last}", "figures of each insurer",
             "Run lake build; an insurer without biologics can not be measured, take it out of the region.", ExitCode.NOT_READY,
         )  # fmt: skip
-    return list(_record(settings, region, last, by.strip(), figures, {name: found[name].version for name in MARTS}))
+    known = set(_of_round(settings, region_key, standing.round_began_at)["sha256"])
+    return list(_record(settings, region, last, by.strip(), figures, known, {name: found[name].version for name in MARTS}))
 
 
 def _check_marts_are_new(settings: Settings, where: str) -> None:
@@ -96,9 +98,8 @@ def _figures(mart: Mart, region: Region, last: int) -> pl.DataFrame:
 
 
 def _record(
-    settings: Settings, region: Region, last: int, by: str, figures: pl.DataFrame, versions: Mapping[str, int]
+    settings: Settings, region: Region, last: int, by: str, figures: pl.DataFrame, known: Collection[str], versions: Mapping[str, int]
 ) -> Iterator[str]:  # fmt: skip
-    known = set(delta.read(settings, tables.BASELINE)["sha256"])
     for number in region.insurers:
         own = figures.filter(pl.col("insurer_number") == number).with_columns(region_key=pl.lit(region.region_key))
         sha256 = content_hash(own)
@@ -128,6 +129,12 @@ def latest(settings: Settings, region_key: str | None = None) -> pl.DataFrame:
     return rows.sort("recorded_at").group_by("region_key", "insurer_number", maintain_order=True).last()
 
 
+def _of_round(settings: Settings, region_key: str, since: datetime | None) -> pl.DataFrame:
+    """The newest baselines of a region that were frozen since its round began."""
+    own = latest(settings, region_key)
+    return own.filter(pl.col("recorded_at") >= since) if since else own
+
+
 def verify(settings: Settings, region_key: str | None = None) -> dict[tuple[str, str], str | None]:
     """Region and insurer of each baseline in force → what is wrong with its figures; None = they are as they were frozen."""
     found: dict[tuple[str, str], str | None] = {}
@@ -145,7 +152,7 @@ def verify(settings: Settings, region_key: str | None = None) -> dict[tuple[str,
 def fault(settings: Settings, region: Region, since: datetime | None) -> tuple[str, str, str] | None:
     """(found, expected, what to do) where a region has no sound baseline of this round for each of its insurers."""
     key = region.region_key
-    own = latest(settings, key).filter(pl.col("recorded_at") >= since) if since else latest(settings, key)
+    own = _of_round(settings, key, since)
     if without := [number for number in region.insurers if number not in set(own["insurer_number"])]:
         return f"no frozen baseline of {', '.join(without)}", "one for each insurer", f"lake rollout freeze {key} comes first."
     if changed := [f"{number}: {wrong}" for (_, number), wrong in verify(settings, key).items() if wrong and number in region.insurers]:

@@ -46,6 +46,7 @@ class Standing:
     event_no: int = 0
     before_pause: str | None = None
     recorded_at: datetime | None = None
+    round_began_at: datetime | None = None  # when it last came to the state baseline, a pause apart
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -87,7 +88,7 @@ class Rollout:
             yield f"{count} months that all {len(region.insurers)} insurers have", f"{BASELINE_MONTHS} without a gap", todo
 
     def _before_acting(self, region: Region) -> Iterator[tuple[str, str, str]]:
-        if fault := baseline.fault(self.settings, region, since=self.standings[region.region_key].recorded_at):
+        if fault := baseline.fault(self.settings, region, since=self.standings[region.region_key].round_began_at):
             yield fault
         insurers = config.insurers(self.settings)
         if nameless := [number for number in region.insurers if not insurers[number].approver_role_ja]:
@@ -107,7 +108,8 @@ def _standings(settings: Settings) -> dict[str, Standing]:
     for row in delta.read(settings, tables.ROLLOUT_STATE).sort("region_key", "event_no").to_dicts():
         last = found.get(row["region_key"], Standing())
         before = last.state if row["state"] == "paused" else None
-        found[row["region_key"]] = Standing(row["state"], row["event_no"], before, row["recorded_at"])
+        began = row["recorded_at"] if row["state"] == "baseline" and last.state != "paused" else last.round_began_at
+        found[row["region_key"]] = Standing(row["state"], row["event_no"], before, row["recorded_at"], began)
     return found
 
 

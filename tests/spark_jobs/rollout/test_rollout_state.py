@@ -106,6 +106,22 @@ def test_acting_asks_for_a_baseline_of_this_round(ready):
         move(ready, "acting")
 
 
+def test_a_pause_leaves_the_frozen_baseline_in_force(ready):
+    move(ready, "joined", "baseline")
+    baseline.freeze(ready, "first", "事務局", 202510)
+    move(ready, "paused", "baseline", "acting")
+
+
+def test_a_new_round_freezes_anew_even_where_the_figures_are_the_same(ready):
+    move(ready, "joined", "baseline")
+    baseline.freeze(ready, "first", "事務局", 202510)
+    move(ready, "acting", "evaluating", "baseline")
+    assert all("figures of 202411-202510 frozen" in line for line in baseline.freeze(ready, "first", "事務局", 202510))
+    move(ready, "acting")
+    assert delta.read(ready, tables.BASELINE).height == 4
+    assert set(baseline.verify(ready).values()) == {None}
+
+
 def test_a_later_wave_waits_and_a_pause_lets_it_pass(ready):
     move(ready, "joined", "baseline", region="second")
     baseline.freeze(ready, "second", "事務局", 202510)
