@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -195,3 +197,18 @@ def other_regions(place: Settings) -> None:
         (place.config / "regions" / f"{key}.yaml").write_text(
             f'region_key: {key}\nname_ja: 見本\nplace_level: nation\nplace_keys: [all]\ninsurers: ["{number}"]\nwave: {wave}\n', "utf-8"
         )
+
+
+def test_the_command_tells_each_fault_on_a_line_of_its_own(place: Settings):
+    run = [sys.executable, "-m", "spark_jobs.cli", "config", "check"]
+    env = {"LAKE_CONFIG": str(place.config), "PATH": "/usr/bin:/bin", "COLUMNS": "80"}
+    shutil.copy(
+        ROOT / "tests" / "fixtures" / "faulty" / "insurers" / "unknown_kind_of_claim.yaml", place.config / "insurers" / "06149991.yaml"
+    )
+    file = place.config / "regions" / "demo.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("wave: 1", "wave: first"), encoding="utf-8")
+    done = subprocess.run(run, env=env, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == ExitCode.BAD_CONFIG
+    first, second = done.stderr.splitlines()
+    assert first.startswith(f"fault {place.config}/insurers/06149991.yaml, line 9: kinds.1 is 'drug'")
+    assert second.startswith(f"fault {file}, line 8: wave is 'first'")
