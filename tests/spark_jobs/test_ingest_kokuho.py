@@ -25,7 +25,13 @@ def city(tmp_path: Path) -> Settings:
     folder = tmp_path / "config" / "insurers"
     folder.mkdir(parents=True)
     insurer = yaml.safe_load((ROOT / "config" / "insurers" / "06149900.yaml").read_text(encoding="utf-8"))
-    insurer |= {"insurer_number": CITY, "name_ja": "見本市国民健康保険", "short_name_ja": "見本市", "kind": "kokuho_city", "structure": None}
+    insurer |= {
+        "insurer_number": CITY,
+        "name_ja": "見本市国民健康保険",
+        "short_name_ja": "見本市",
+        "kind": "kokuho_city",
+        "structure": None,
+    }
     (folder / f"{CITY}.yaml").write_text(yaml.safe_dump(insurer, allow_unicode=True), encoding="utf-8")
     made = Settings(home=tmp_path / "home", secrets=tmp_path / "secrets", config=tmp_path / "config")
     keys.create(made, None)
