@@ -58,7 +58,7 @@ def run(settings: Settings, select: str | None = None) -> str:
     """Build the marts and test them; returns what was done, in words. Where only claims and deliveries have changed since the last build,
     what they touch is made anew and no more. A selection builds these models only, whole, and always."""
     write_config(settings)
-    inputs, last = Inputs.now(settings), _last(settings)
+    inputs, last = Inputs.now(settings), last_build(settings)
     unfinished = _target(settings) / "unfinished"
     is_whole = unfinished.exists() and unfinished.read_text() != TOUCHED  # a build of all or of a selection was cut off or failed
     if select is not None:
@@ -177,7 +177,7 @@ def write_config(settings: Settings) -> None:
             delta.replace(settings, table, [dict(zip(table.column_names, row, strict=True)) for row in rows])
 
 
-def _last(settings: Settings) -> dict[str, Any] | None:
+def last_build(settings: Settings) -> dict[str, Any] | None:
     """The last build that ended well and said what it read."""
     builds = delta.read(settings, tables.BUILD_RUN).filter(pl.col("source_versions").is_not_null()).sort("recorded_at")
     return None if builds.is_empty() else builds.row(-1, named=True)

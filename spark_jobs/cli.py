@@ -34,12 +34,16 @@ reviews_app = typer.Typer(no_args_is_help=True, help="Results of later reviews (
 keys_app = typer.Typer(no_args_is_help=True, help="Each insurer's own key; without it nothing is ingested.")
 persons_app = typer.Typer(no_args_is_help=True, help="Persons of several insurers, inside a scope of joint use.")
 config_app = typer.Typer(no_args_is_help=True, help="Insurers, regions, measures and targets, as files.")
+rollout_app = typer.Typer(no_args_is_help=True, help="Where each region stands: joined, baseline, acting, evaluating.")
+action_app = typer.Typer(no_args_is_help=True, help="The record of actions taken (施策台帳).")
 app.add_typer(masters_app, name="masters")
 app.add_typer(members_app, name="members")
 app.add_typer(reviews_app, name="reviews")
 app.add_typer(keys_app, name="keys")
 app.add_typer(persons_app, name="persons")
 app.add_typer(config_app, name="config")
+app.add_typer(rollout_app, name="rollout")
+app.add_typer(action_app, name="action")
 
 InsurerOption = Annotated[str | None, typer.Option("--insurer", help="保険者番号, 8 digits (国保: 6)")]
 DateOption = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="date of the list, if its name does not tell it")]
@@ -412,13 +416,160 @@ def access(insurer: InsurerOption = None) -> None:
 
 @config_app.command("check")
 def config_check() -> None:
-    """Read every file of config/; says file, line, found, expected."""
+    """Read every file of config/; says file, line, found, expected of every fault."""
     from spark_jobs import config
+    from spark_jobs.rollout import insurer_file
 
     settings = Settings()
+    if faults := config.faults(settings):
+        for fault in faults:
+            console.print(f"[red]fault[/red] {escape(str(fault))}", soft_wrap=True)
+        raise typer.Exit(ExitCode.BAD_CONFIG)
     insurers, regions, measures = config.insurers(settings), config.regions(settings), config.measures(settings)
     targets = sum(len(owner.targets) for owner in config.targets(settings).values())
     console.print(f"config: {len(insurers)} insurers, {len(regions)} regions, {len(measures)} measures, {targets} targets")
+    if left := insurer_file.all_left_open(settings):
+        console.print(
+            f"to fill in: {left[0]}" + (f" (and {len(left) - 1} more lines with {insurer_file.OPEN!r})" if left[1:] else ""), soft_wrap=True
+        )
+
+
+@config_app.command("new-insurer")
+def config_new_insurer(
+    number: Annotated[str, typer.Argument(help="保険者番号, 8 digits (国保: 6)")],
+    name: Annotated[str, typer.Option(help="名称")],
+    kind: Annotated[str, typer.Option(help="kenpo, kyokai, kyosai, kokuho_city, kokuho_union, koiki")],
+    prefecture: Annotated[str, typer.Option(help="所在地, 01-47")],
+    start_claim_month: Annotated[int | None, typer.Option(help="first 請求年月 delivered, YYYYMM")] = None,
+) -> None:
+    """Write config/insurers/NUMBER.yaml with comments; says what is left to fill in. Never overwrites."""
+    from spark_jobs.rollout import insurer_file
+
+    given = {"insurer_number": number, "name_ja": name, "kind": kind, "prefecture_code": prefecture}
+    path, left = insurer_file.create(Settings(), given | ({"start_claim_month": start_claim_month} if start_claim_month else {}))
+    console.print(f"wrote {path}; to fill in:", soft_wrap=True)
+    for line in left:
+        console.print(f"  {line}", soft_wrap=True, highlight=False)
+    console.print("then: lake config check, lake keys create, and its number in a file of config/regions")
+
+
+@config_app.command("sample")
+def config_sample(folder: Annotated[Path, typer.Argument(help="a new folder; read it with LAKE_CONFIG=FOLDER")]) -> None:
+    """Write a sample of config/ for the whole country: 141 insurers and regions in waves, invented numbers marked as such."""
+    from spark_jobs.synthetic import nation
+
+    insurers, regions = nation.write(Settings(), folder)
+    console.print(f"wrote {insurers} insurers and {regions} regions; next: LAKE_CONFIG={folder} lake config check", soft_wrap=True)
+
+
+ByOption = Annotated[str, typer.Option("--by", help="who decided: a post or committee, never a person's name")]
+
+
+@rollout_app.command("status")
+def rollout_status() -> None:
+    """Regions by wave: state, months of data without a gap, the next state and what is missing for it."""
+    from spark_jobs.rollout import rollout_state
+
+    Console().print(rollout_state.table(Settings()))
+
+
+@rollout_app.command("move")
+def rollout_move(
+    region: Annotated[str, typer.Argument(help="a file of config/regions")],
+    state: Annotated[str, typer.Argument(help="joined, baseline, acting, evaluating, paused or withdrawn")],
+    by: ByOption,
+    reason: Annotated[str, typer.Option(help="why; kept in ops.rollout_state (no person's data)")],
+) -> None:
+    """Record the next state of a region; refused where it is not allowed or not ready."""
+    from spark_jobs.rollout import rollout_state
+
+    with lake("rollout move") as settings:
+        console.print(rollout_state.move(settings, region, state, by, reason), soft_wrap=True)
+
+
+@rollout_app.command("freeze")
+def rollout_freeze(
+    region: Annotated[str, typer.Argument(help="a file of config/regions, in the state baseline")],
+    by: ByOption,
+    last_service_month: Annotated[int | None, typer.Option(help="last of the 12 months, YYYYMM; by default the newest of all")] = None,
+) -> None:
+    """Freeze shares and savings of the 12 months before a region acts, with their hash."""
+    from spark_jobs.rollout import baseline
+
+    with lake("rollout freeze") as settings:
+        for line in baseline.freeze(settings, region, by, last_service_month):
+            console.print(line, soft_wrap=True)
+
+
+@rollout_app.command("verify")
+def rollout_verify(region: Annotated[str | None, typer.Argument(help="a file of config/regions; all by default")] = None) -> None:
+    """Check that the frozen baselines are as they were frozen."""
+    from spark_jobs.rollout import baseline
+
+    found = baseline.verify(Settings(), region)
+    for (key, number), wrong in found.items():
+        Console().print(f"{key} {number}: " + (f"[red]{wrong}[/red]" if wrong else "unchanged"), soft_wrap=True, highlight=False)
+    if not found:
+        console.print("no frozen baseline: lake rollout freeze REGION")
+    raise typer.Exit(ExitCode.FAILED if any(found.values()) else ExitCode.OK)
+
+
+@action_app.command("template")
+def action_template() -> None:
+    """Print the header and an example row of an action file (施策台帳)."""
+    from spark_jobs.rollout import action
+
+    sys.stdout.write(action.CONTRACT.template())
+
+
+@action_app.command("load")
+def action_load(path: Annotated[Path, typer.Argument(help="CSV, workbook or YAML: docs/input_contracts.md")]) -> None:
+    """Record the actions of a file; the same row twice is one."""
+    from spark_jobs.rollout import action
+
+    with lake("action load") as settings:
+        console.print(str(action.load(settings, path)), soft_wrap=True)
+
+
+@action_app.command("add")
+def action_add(
+    region: Annotated[str, typer.Option(help="a file of config/regions")],
+    actor: Annotated[str, typer.Option(help="実施者: post or organisation, never a person's name")],
+    kind: Annotated[
+        str, typer.Option(help="施策: facility_visit, member_notice, formulary …: lake action template, docs/input_contracts.md")
+    ],
+    target_kind: Annotated[str, typer.Option(help="facility, person_list or area")],
+    target: Annotated[str, typer.Option(help="facility code, export_id of a mailing list, or code of an area")],
+    first_date: Annotated[str, typer.Option(help="開始日")],
+    cost_yen: Annotated[str, typer.Option(help="費用, yen")],
+    ingredients: Annotated[str, typer.Option(help="keys of ingredients, comma between")] = "all",
+    insurer: Annotated[str, typer.Option("--insurer", help="実施保険者; none: the joint office")] = "",
+    last_date: Annotated[str, typer.Option(help="終了日; none: the first")] = "",
+    detail: Annotated[str, typer.Option(help="内容, in a few words")] = "",
+    replaces: Annotated[str, typer.Option(help="訂正元: action_id of the row in whose place this one stands")] = "",
+    void: Annotated[bool, typer.Option("--void", help="取消: what --replaces names never took place")] = False,
+) -> None:
+    """Record one action."""
+    from spark_jobs.rollout import action
+
+    values = {
+        "region_key": region, "insurer_number": insurer, "actor_ja": actor, "action_kind": kind, "target_kind": target_kind,
+        "target_key": target, "first_date": first_date, "last_date": last_date, "cost_yen": cost_yen, "ingredient_keys": ingredients,
+        "detail_ja": detail, "replaces_action_id": replaces, "is_void": "1" if void else "",
+    }  # fmt: skip
+    with lake("action add") as settings:
+        console.print(str(action.add(settings, values)), soft_wrap=True)
+
+
+@action_app.command("list")
+def action_list(
+    region: Annotated[str | None, typer.Option(help="a file of config/regions")] = None,
+    whole: Annotated[bool, typer.Option("--all", help="every row ever entered, corrected and void ones too")] = False,
+) -> None:
+    """The actions taken, corrections applied."""
+    from spark_jobs.rollout import action
+
+    Console().print(action.table(Settings(), region, whole))
 
 
 def main() -> None:

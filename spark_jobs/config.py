@@ -3,17 +3,20 @@
 An error names file, line, field, found, expected.
 """
 
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar, get_args
+from typing import Annotated, Literal, Self, get_args
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from spark_jobs import config_file
 from spark_jobs.claim_format.codes import check_digit
+from spark_jobs.config_file import ConfigFile
 from spark_jobs.errors import ExitCode, LakeError
+from spark_jobs.masters import shipped
+from spark_jobs.rollout.gate import GATES, GateKey, GateSetting, Reaction, faulty_limit
 from spark_jobs.settings import Settings
 
 
@@ -34,6 +37,16 @@ def _month(value: int) -> int:
 InsurerNumber = Annotated[str, AfterValidator(_insurer_number)]
 Month = Annotated[int, AfterValidator(_month)]
 InsurerKind = Literal["kenpo", "kyokai", "kyosai", "kokuho_city", "kokuho_union", "koiki"]
+LAW_NUMBERS: dict[InsurerKind, tuple[str, ...]] = {  # 法別番号 of each kind; 国保 have none, their numbers have 6 digits
+    "kenpo": ("06", "63"),
+    "kyokai": ("01",),
+    "kyosai": ("31", "32", "33", "34", "72", "73", "74", "75"),
+    "kokuho_city": (),
+    "kokuho_union": (),
+    "koiki": ("39",),
+}
+OF_ONE_PREFECTURE = ("kyokai", "kokuho_city", "koiki")  # their number names the prefecture that they serve
+PREFECTURE = r"^(0[1-9]|[1-3]\d|4[0-7])$"
 
 
 class Insurer(BaseModel):
@@ -47,7 +60,7 @@ class Insurer(BaseModel):
     kind: InsurerKind
     industry_ja: str | None = None
     structure: Literal["single", "joint"] | None = None
-    prefecture_code: str = Field(pattern=r"^(0[1-9]|[1-3]\d|4[0-7])$")
+    prefecture_code: str = Field(pattern=PREFECTURE)
     member_count: int | None = Field(default=None, ge=1)
     form: Literal["insurer", "claim"] = "insurer"
     kinds: list[Literal["med", "dpc", "den", "pha", "nur"]] = Field(min_length=1)
@@ -57,6 +70,32 @@ class Insurer(BaseModel):
     joint_use_scope: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
     purposes: list[str] = Field(min_length=1)
     retention_years: int = Field(ge=1)
+    approver_role_ja: str | None = Field(default=None, min_length=1)  # who approves figures for it: a post, never a person's name
+
+    @field_validator("kind")
+    @classmethod
+    def _as_its_number_says(cls, value: InsurerKind, info: ValidationInfo) -> InsurerKind:
+        number = info.data.get("insurer_number")
+        laws = LAW_NUMBERS[value]
+        if number and (number[:2] not in laws if laws else len(number) != 6):
+            form = f"8 digits that begin with {' or '.join(laws)}" if laws else "6 digits"
+            raise ValueError(f"the kind of number {number}; a number of {value} has {form}")
+        return value
+
+    @field_validator("structure")
+    @classmethod
+    def _of_company_insurers(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and info.data.get("kind", "kenpo") != "kenpo":
+            raise ValueError("none: 単一 and 総合 are kinds of 健保組合")
+        return value
+
+    @field_validator("prefecture_code")
+    @classmethod
+    def _as_in_its_number(cls, value: str, info: ValidationInfo) -> str:
+        number, kind = info.data.get("insurer_number"), info.data.get("kind")
+        if number and kind in OF_ONE_PREFECTURE and number[-6:-4] != value:
+            raise ValueError(f"{number[-6:-4]}, as in the number")
+        return value
 
     @field_validator("joint_use_scope")
     @classmethod
@@ -74,11 +113,42 @@ class Region(BaseModel):
     region_key: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     name_ja: str
     place_level: Literal["nation", "prefecture"]
-    place_keys: list[str]
+    place_keys: list[str] = Field(min_length=1)
     insurers: list[InsurerNumber] = Field(min_length=1)
     ingredients: Literal["all"] | list[str] = "all"
+    wave: int | None = Field(default=None, ge=1)  # null = not planned yet
+    gates: dict[GateKey, GateSetting] = {}
+    comparison_regions: list[str] = []  # whose figures show what would have been without the actions
     is_synthetic: bool = False
     note_ja: str | None = None
+
+    @field_validator("place_keys")
+    @classmethod
+    def _of_its_level(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        known = {"nation": {"all"}, "prefecture": {p.prefecture_code for p in shipped.prefectures()}}
+        if (level := info.data.get("place_level")) and not known[level].issuperset(value):
+            raise ValueError("[all], the key of the nation" if level == "nation" else "prefectures 01-47")
+        return value
+
+    @field_validator("ingredients")
+    @classmethod
+    def _known(cls, value: str | list[str]) -> str | list[str]:
+        known = {i.ingredient_key for i in shipped.biosimilar_ingredients()}
+        if value != "all" and (unknown := sorted(set(value) - known)):
+            raise ValueError(f"all, or keys of masters.biosimilar_ingredient; not {', '.join(unknown)}")
+        return value
+
+    @field_validator("gates")
+    @classmethod
+    def _limits(cls, value: dict[GateKey, GateSetting]) -> dict[GateKey, GateSetting]:
+        for key, setting in value.items():
+            if setting.limit is not None and (expected := faulty_limit(key, setting.limit)):
+                raise ValueError(f"{expected} as the limit of {key}, not {setting.limit}")
+        return value
+
+    def gate(self, key: GateKey) -> tuple[Decimal, Reaction]:
+        """(limit, reaction) of a gate here."""
+        return GATES[key].of(self.gates.get(key))
 
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -200,76 +270,145 @@ class Scenario(BaseModel):
         return self
 
 
-Model = TypeVar("Model", Insurer, Region, Measure, TargetOwner, Scenario)
+@cache
+def _insurers(settings: Settings) -> tuple[dict[str, ConfigFile[Insurer]], list[LakeError]]:
+    found, faults = config_file.read(settings.config / "insurers", Insurer, "insurer_number")
+    return found, faults + list(_scope_faults(found.values()))
 
 
-def _read(folder: Path, model: type[Model], key: str) -> dict[str, Model]:
-    files = sorted(folder.glob("*.yaml"))
-    if not files:
-        raise LakeError(str(folder), "no *.yaml file", "at least one", "Copy one of this project's config/.", ExitCode.BAD_CONFIG)
-    found: dict[str, Model] = {}
+def _scope_faults(files: Iterable[ConfigFile[Insurer]]) -> Iterator[LakeError]:
+    """Those of one scope of joint use make known the same purposes."""
+    scopes: dict[str, Insurer] = {}
     for file in files:
-        text = file.read_text(encoding="utf-8")
-        try:
-            entry = model.model_validate(yaml.safe_load(text))
-        except (ValidationError, yaml.YAMLError) as error:
-            where = f"{file}, line {_line(text, error)}"
-            raise LakeError(where, *_fault(error), "Correct it and run lake config check.", ExitCode.BAD_CONFIG) from None
-        name = getattr(entry, key)
-        if name != file.stem:
-            raise LakeError(str(file), f"{key} {name}", f"the file's name, {file.stem}", "Rename one of the two.", ExitCode.BAD_CONFIG)
-        found[name] = entry
-    return found
+        entry = file.entry
+        if entry.joint_use_scope:
+            first = scopes.setdefault(entry.joint_use_scope, entry)
+            if set(entry.purposes) != set(first.purposes):
+                yield file.fault(
+                    ("purposes",), f"purposes of its own in scope {entry.joint_use_scope}",
+                    f"those of {first.insurer_number}.yaml: a scope of joint use has one announcement", "Make them equal.",
+                )  # fmt: skip
 
 
-def _fault(error: ValidationError | yaml.YAMLError) -> tuple[str, str]:
-    """(found, expected) of the first fault in a file."""
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        if not first["loc"]:  # a rule over several fields
-            return "fields that do not fit each other", first["msg"]
-        return f"{'.'.join(map(str, first['loc']))} is {first['input']!r}", first["msg"]
-    return f"no YAML: {error}", "a YAML file"
+@cache
+def _regions(settings: Settings) -> tuple[dict[str, ConfigFile[Region]], list[LakeError]]:
+    found, faults = config_file.read(settings.config / "regions", Region, "region_key")
+    numbers = {path.stem for path in (settings.config / "insurers").glob("*.yaml")}  # a faulty file is told of itself
+    are_all_read = not faults
+    for file in found.values():
+        faults += [*_member_faults(file, numbers), *_comparison_faults(file, found)]
+        if are_all_read:
+            faults += _wave_faults(file, found)
+    return found, faults
 
 
-def _line(text: str, error: ValidationError | yaml.YAMLError) -> int:
-    """The line of the first fault, 1-based: that of the field, or of what should hold it."""
-    if isinstance(error, yaml.YAMLError):
-        mark = getattr(error, "problem_mark", None)
-        return mark.line + 1 if mark else 1
-    node, line = yaml.compose(text, Loader=yaml.SafeLoader), 1
-    for step in error.errors()[0]["loc"]:
-        found = _child(node, step)
-        if found is None:
-            break
-        line, node = found
-    return line
+def _member_faults(file: ConfigFile[Region], numbers: Container[str]) -> Iterator[LakeError]:
+    for at, number in enumerate(file.entry.insurers):
+        if number not in numbers:
+            expected = f"a file config/insurers/{number}.yaml"
+            yield file.fault(("insurers", at), f"insurer {number}", expected, "Add the file or take the insurer out.")
+        if number in file.entry.insurers[:at]:
+            yield file.fault(("insurers", at), f"insurer {number} again", "each insurer once", "Take it out.")
 
 
-def _child(node: yaml.Node | None, step: int | str) -> tuple[int, yaml.Node] | None:
-    """(line, node) of one step of a field's path."""
-    if isinstance(node, yaml.MappingNode):
-        return next(((key.start_mark.line + 1, value) for key, value in node.value if key.value == step), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step].start_mark.line + 1, node.value[step]
-    return None
+def _comparison_faults(file: ConfigFile[Region], regions: Mapping[str, ConfigFile[Region]]) -> Iterator[LakeError]:
+    """A comparison shows what would have been without the actions, so nobody in it may act before the region or with it."""
+    region = file.entry
+    for at, key in enumerate(region.comparison_regions):
+        field = ("comparison_regions", at)
+        if key == region.region_key:
+            yield file.fault(field, "the region compared with itself", "other regions", "Take it out.")
+        elif not (file.path.parent / f"{key}.yaml").exists():
+            yield file.fault(field, f"region {key}", f"a file config/regions/{key}.yaml", "Add the file or take the region out.")
+        elif key in regions:
+            other = regions[key].entry
+            if shared := sorted(set(region.insurers) & set(other.insurers)):
+                yield file.fault(field, f"{key}, in which {', '.join(shared)} takes part too", "a region of other insurers")
+            if other.wave is not None and (region.wave is None or other.wave <= region.wave):
+                own = "without a wave" if region.wave is None else f"of wave {region.wave}"
+                yield file.fault(field, f"{key} of wave {other.wave} in a region {own}", "a region of a later wave or of none")
+
+
+def _wave_faults(file: ConfigFile[Region], regions: Mapping[str, ConfigFile[Region]]) -> Iterator[LakeError]:
+    """Waves follow each other: 1, 2, 3 …"""
+    wave = file.entry.wave
+    if wave is not None and wave > 1 and not any(other.entry.wave == wave - 1 for other in regions.values()):
+        yield file.fault(("wave",), f"wave {wave}", f"a region of wave {wave - 1} before it", "Number the waves 1, 2, 3 … without a gap.")
+
+
+@cache
+def _measures(settings: Settings) -> tuple[dict[str, ConfigFile[Measure]], list[LakeError]]:
+    return config_file.read(settings.config / "measures", Measure, "measure_key")
+
+
+@cache
+def _targets(settings: Settings) -> tuple[dict[str, ConfigFile[TargetOwner]], list[LakeError]]:
+    found, faults = config_file.read(settings.config / "targets", TargetOwner, "owner")
+    return found, faults + list(_target_faults(found.values(), _measures(settings)[0]))
+
+
+def _target_faults(files: Iterable[ConfigFile[TargetOwner]], measures: Mapping[str, ConfigFile[Measure]]) -> Iterator[LakeError]:
+    """Each target is of a known measure that is a ratio, and no two have one key."""
+    seen: dict[str, str] = {}
+    for file in files:
+        for at, target in enumerate(file.entry.targets):
+            measure = measures.get(target.measure_key)
+            if measure is None and not (file.path.parents[1] / "measures" / f"{target.measure_key}.yaml").exists():
+                expected = f"a file config/measures/{target.measure_key}.yaml"
+                yield file.fault(
+                    ("targets", at, "measure_key"), f"measure {target.measure_key}", expected, "Add the file or correct the key."
+                )  # fmt: skip
+            elif measure and (unit := measure.entry.unit) != "ratio":
+                found = f"target {target.target_key} of {target.measure_key}, whose unit is {unit}"
+                yield file.fault(("targets", at, "measure_key"), found, "a measure that is a ratio", "Name another measure.")
+            if target.target_key in seen:
+                expected = f"one of this key (in {seen[target.target_key]} already)"
+                yield file.fault(("targets", at, "target_key"), f"target {target.target_key} again", expected, "Rename one.")
+            seen[target.target_key] = f"config/targets/{file.path.name}"
+
+
+@cache
+def _scenarios(settings: Settings) -> tuple[dict[str, ConfigFile[Scenario]], list[LakeError]]:
+    return config_file.read(settings.config / "scenarios", Scenario, "scenario_key")
+
+
+def faults(settings: Settings) -> list[LakeError]:
+    """Every fault of every file."""
+    return [fault for read in (_insurers, _regions, _measures, _targets, _scenarios) for fault in read(settings)[1]]
 
 
 @cache
 def insurers(settings: Settings) -> dict[str, Insurer]:
-    """All insurers, by number; those of one scope of joint use make known the same purposes."""
-    found = _read(settings.config / "insurers", Insurer, "insurer_number")
-    purposes: dict[str, Insurer] = {}
-    for entry in found.values():
-        if entry.joint_use_scope:
-            first = purposes.setdefault(entry.joint_use_scope, entry)
-            if set(entry.purposes) != set(first.purposes):
-                raise LakeError(
-                    f"config/insurers/{entry.insurer_number}.yaml", f"purposes of its own in scope {entry.joint_use_scope}",
-                    f"those of {first.insurer_number}.yaml: a scope of joint use has one announcement", "Make them equal.",
-                    ExitCode.BAD_CONFIG,
-                )  # fmt: skip
-    return found
+    """All insurers, by number."""
+    found, wrong = _insurers(settings)
+    config_file.stop(wrong)
+    return {number: file.entry for number, file in found.items()}
+
+
+@cache
+def regions(settings: Settings) -> dict[str, Region]:
+    """All regions, by key; each insurer named in one has its own file."""
+    insurers(settings)
+    found, wrong = _regions(settings)
+    config_file.stop(wrong)
+    return {key: file.entry for key, file in found.items()}
+
+
+@cache
+def measures(settings: Settings) -> dict[str, Measure]:
+    """All measures, by key."""
+    found, wrong = _measures(settings)
+    config_file.stop(wrong)
+    return {key: file.entry for key, file in found.items()}
+
+
+@cache
+def targets(settings: Settings) -> dict[str, TargetOwner]:
+    """Owners with their targets, by name."""
+    measures(settings)
+    found, wrong = _targets(settings)
+    config_file.stop(wrong)
+    return {name: file.entry for name, file in found.items()}
 
 
 def scope(settings: Settings, key: str) -> list[str]:
@@ -285,56 +424,11 @@ def scope(settings: Settings, key: str) -> list[str]:
 
 
 @cache
-def regions(settings: Settings) -> dict[str, Region]:
-    """All regions, by key; each insurer named in one has its own file."""
-    known, found = insurers(settings), _read(settings.config / "regions", Region, "region_key")
-    for region in found.values():
-        for number in region.insurers:
-            if number not in known:
-                raise LakeError(
-                    f"config/regions/{region.region_key}.yaml", f"insurer {number}", f"a file config/insurers/{number}.yaml",
-                    "Add the file or take the insurer out.", ExitCode.BAD_CONFIG,
-                )  # fmt: skip
-    return found
-
-
-@cache
-def measures(settings: Settings) -> dict[str, Measure]:
-    """All measures, by key."""
-    return _read(settings.config / "measures", Measure, "measure_key")
-
-
-@cache
-def targets(settings: Settings) -> dict[str, TargetOwner]:
-    """Owners with their targets, by name; each target is of a known measure that is a ratio, and no two have one key."""
-    known, found = measures(settings), _read(settings.config / "targets", TargetOwner, "owner")
-    seen: dict[str, str] = {}
-    for name, owner in found.items():
-        file = f"config/targets/{name}.yaml"
-        for target in owner.targets:
-            if target.measure_key not in known:
-                raise LakeError(
-                    file, f"measure {target.measure_key}", f"a file config/measures/{target.measure_key}.yaml",
-                    "Add the file or correct the key.", ExitCode.BAD_CONFIG,
-                )  # fmt: skip
-            if (unit := known[target.measure_key].unit) != "ratio":
-                raise LakeError(
-                    file, f"target {target.target_key} of {target.measure_key}, whose unit is {unit}", "a measure that is a ratio",
-                    "Name another measure.", ExitCode.BAD_CONFIG,
-                )  # fmt: skip
-            if target.target_key in seen:
-                raise LakeError(
-                    file, f"target {target.target_key} again", f"one of this key (in {seen[target.target_key]} already)", "Rename one.",
-                    ExitCode.BAD_CONFIG,
-                )  # fmt: skip
-            seen[target.target_key] = file
-    return found
-
-
-@cache
 def scenarios(settings: Settings) -> dict[str, Scenario]:
     """All scenarios of what could be saved, by key."""
-    return _read(settings.config / "scenarios", Scenario, "scenario_key")
+    found, wrong = _scenarios(settings)
+    config_file.stop(wrong)
+    return {key: file.entry for key, file in found.items()}
 
 
 def insurer(settings: Settings, number: str) -> Insurer:

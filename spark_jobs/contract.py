@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,9 @@ class Contract:
         heads = ("column", "日本語", "type", "required", "example", "rule")
         return "\n".join(f"| {' | '.join(row)} |" for row in (heads, ("---",) * len(heads), *rows))
 
-    def read(self, path: Path) -> pl.DataFrame:
-        """Rows as values, with `line`; all bad rows at once as a LakeError, or none."""
-        found = input_file.iterate(path)
+    def read(self, path: Path, lines: Iterable[input_file.Line] | None = None) -> pl.DataFrame:
+        """Rows as values, with `line`; all bad rows at once as a LakeError, or none. `lines`: those of the file, where it is no table."""
+        found = iter(input_file.iterate(path) if lines is None else lines)
         line, cells = next(found, (0, []))
         heads = [input_file.plain(cell) for cell in cells]
         names = ((field, {field.name, input_file.plain(field.head_ja)}) for field in self.fields)

@@ -934,6 +934,86 @@ recorded_at | timestamp | when
     key=("erasure_id", "step", "recorded_at"),
 )
 
+ROLLOUT_STATE = Table(
+    "ops.rollout_state",
+    "展開の状態の記録: one row per change of a region's state; append-only, the latest event of a region is its state",
+    _columns("""
+region_key | string | 地域の鍵, as in config/regions
+event_no | int | 1 = joined, counts up within a region
+state | string | joined 参加, baseline 基準期間, acting 実施中, evaluating 評価中, paused 中断, withdrawn 離脱
+decided_by | string | 決定者: post or committee that decided, never a person's name
+reason | string | 理由
+os_user | string | user of the operating system who recorded it
+recorded_at | timestamp | when
+"""),
+    key=("region_key", "event_no"),
+)
+
+BASELINE = Table(
+    "ops.baseline",
+    "基準値の凍結記録: one row per frozen baseline of an insurer of a region: its 12 months, the marts that it was read from, the hash of its figures",
+    _columns("""
+region_key | string | 地域の鍵
+insurer_number | string | 保険者番号
+sha256 | string | ハッシュ値 of its rows of ops.baseline_figure, as canonical text
+first_service_month | int | first 診療年月 of the 12, YYYYMM
+last_service_month | int | last 診療年月 of the 12, YYYYMM
+figure_count | int | rows of ops.baseline_figure
+mart_versions | string | mart → Delta version read, JSON
+frozen_by | string | 凍結した者: post or committee, never a person's name
+os_user | string | user of the operating system
+recorded_at | timestamp | when
+"""),
+    key=("region_key", "insurer_number", "recorded_at"),
+)
+
+BASELINE_FIGURE = Table(
+    "ops.baseline_figure",
+    "基準値: one row per figure of a frozen baseline: shares and savings of an insurer over the 12 months before its region acts",
+    _columns("""
+region_key | string | 地域の鍵
+insurer_number | string | 保険者番号
+sha256 | string | the baseline that it belongs to
+mart | string | mart that it was read from
+place_level | string | 地域の単位
+place_key | string | 地域
+geography | string | 地域の決め方
+ingredient_key | string | 成分; all = all of them
+setting | string | 入院・外来の別
+period_kind | string | 期間の種類: rolling_12
+period | int | 期間: last 診療年月, YYYYMM
+variant | string | その他の区分: other keys of the row, name=value
+figure | string | 指標の列 of the mart
+value | decimal(38,8) | 値
+"""),
+    key=("sha256", "mart", "place_level", "place_key", "geography", "ingredient_key", "setting", "variant", "figure"),
+)
+
+ACTION = Table(
+    "ops.action",
+    "施策台帳: one row per action taken, as entered; append-only, a correction is a new row that names the one that it replaces",
+    _columns("""
+action_id | string | hash of what was entered: the same row twice is one
+replaces_action_id | string | 訂正元: the row that this one stands in place of; null = none
+is_void | boolean | 取消: the row that it replaces never took place
+region_key | string | 地域の鍵
+insurer_number | string | 実施保険者; null = the joint office (事務局)
+actor_ja | string | 実施者: post or organisation, never a person's name
+action_kind | string | 施策の種類
+target_kind | string | 対象の種類: facility, person_list, area
+target_key | string | 対象: facility code, export_id of a mailing list, or code of a prefecture, 二次医療圏 or municipality
+first_date | date | 開始日
+last_date | date | 終了日; the first where it took one day
+cost_yen | decimal(18,0) | 費用, yen
+ingredient_keys | string | 対象成分, comma between; all
+detail_ja | string | 内容, in a few words without names or numbers of persons
+source | string | file that it came from, or lake action add
+os_user | string | user of the operating system who entered it
+recorded_at | timestamp | when
+"""),
+    key=("action_id",),
+)
+
 ALL = tuple(value for value in list(globals().values()) if isinstance(value, Table))
 BY_NAME = {table.name: table for table in ALL}
 LINES_OF_CLAIM = (CLAIM_DRUG, CLAIM_PROCEDURE, CLAIM_DIAGNOSIS, CLAIM_PAYER)

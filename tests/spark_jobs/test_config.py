@@ -1,6 +1,9 @@
 """config/ is read and checked; each fault names file, field, found, expected."""
 
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -149,3 +152,63 @@ def test_the_seven_scenarios_are_there(place: Settings):
     assert set(config.scenarios(place)) == {
         "to_80", "best_peer", "p75_peer", "new_starts_only", "same_form_only", "full", "own_use_at_mean_price"
     }  # fmt: skip
+
+
+FAULTY = sorted((ROOT / "tests" / "fixtures" / "faulty").glob("[ir]*/*.yaml"))
+
+
+def test_there_are_samples_of_faulty_files():
+    assert len(FAULTY) >= 20
+
+
+@pytest.mark.parametrize("sample", FAULTY, ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_a_faulty_file_is_refused_with_its_line(place: Settings, sample: Path):
+    """The first line of a sample says as which file it stands in config/, and what is told."""
+    other_regions(place)
+    assert config.faults(place) == []
+    name, line, message = re.match(r"# (\S+), line (\d+): (.+)", sample.read_text(encoding="utf-8")).groups()
+    file = place.config / sample.parent.name / name
+    shutil.copy(sample, file)
+    config._insurers.cache_clear(), config._regions.cache_clear()
+    told = [str(fault) for fault in config.faults(place)]
+    assert len(told) == 1, told
+    assert told[0].startswith(f"{file}, line {line}: ") and message in told[0], told
+
+
+def test_every_fault_of_every_file_is_told_at_once(place: Settings):
+    for number in (INSURER, "06149900"):
+        file = place.config / "insurers" / f"{number}.yaml"
+        file.write_text(file.read_text(encoding="utf-8").replace("kind: kenpo", "kind: union").replace("retention_years: 5", ""), "utf-8")
+    assert [fault.found for fault in config.faults(place)] == ["no retention_years", "kind is 'union'"] * 2
+
+
+def test_a_region_changes_only_the_gates_that_it_names(place: Settings):
+    entry = config.region(place, "demo")
+    assert entry.gate("completeness") == (1, "stop")
+    assert config.Region.model_validate(entry.model_dump() | {"gates": {"completeness": {"on_breach": "tell"}}}).gate("completeness") == (
+        1,
+        "tell",
+    )
+
+
+def other_regions(place: Settings) -> None:
+    """A region of wave 1 and one of wave 3, of other insurers than the samples'."""
+    for key, wave, number in (("earlier", 1, "06129902"), ("middle", 2, "06129902"), ("later", 3, "06119903")):
+        (place.config / "regions" / f"{key}.yaml").write_text(
+            f'region_key: {key}\nname_ja: 見本\nplace_level: nation\nplace_keys: [all]\ninsurers: ["{number}"]\nwave: {wave}\n', "utf-8"
+        )
+
+
+def test_the_command_tells_each_fault_on_a_line_of_its_own(place: Settings):
+    run = [sys.executable, "-m", "spark_jobs.cli", "config", "check"]
+    env = {"LAKE_CONFIG": str(place.config), "PATH": "/usr/bin:/bin", "COLUMNS": "80"}
+    shutil.copy(
+        ROOT / "tests" / "fixtures" / "faulty" / "insurers" / "unknown_kind_of_claim.yaml", place.config / "insurers" / "06149991.yaml"
+    )
+    file = place.config / "regions" / "demo.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("wave: 1", "wave: first"), encoding="utf-8")
+    done = subprocess.run(run, env=env, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == ExitCode.BAD_CONFIG
+    first, second = done.stderr.splitlines()
+    assert first.startswith(f"fault {place.config}/insurers/06149991.yaml, line 9: kinds.1 is 'drug'")
+    assert second.startswith(f"fault {file}, line 8: wave is 'first'")

@@ -6,9 +6,10 @@ import pytest
 
 from spark_jobs.masters import facility, load
 from spark_jobs.members import member_file
+from spark_jobs.rollout import action
 
 DOCS = (Path(__file__).parents[2] / "docs" / "input_contracts.md").read_text(encoding="utf-8")
-CONTRACTS = (member_file.CONTRACT, facility.CONTRACT)
+CONTRACTS = (member_file.CONTRACT, facility.CONTRACT, action.CONTRACT)
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: c.title)

@@ -14,7 +14,7 @@ from spark_jobs.landing import delivery
 from spark_jobs.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-CITY = f"99001{codes.check_digit('99001')}"  # prefecture 99 does not exist
+CITY = f"14999{codes.check_digit('14999')}"  # invented
 EXAMPLE = (ROOT / "tests" / "fixtures" / "insurer_form_example.csv").read_text(encoding="utf-8")
 SECRET = "見本花子様に連絡済"
 
@@ -25,7 +25,13 @@ def city(tmp_path: Path) -> Settings:
     folder = tmp_path / "config" / "insurers"
     folder.mkdir(parents=True)
     insurer = yaml.safe_load((ROOT / "config" / "insurers" / "06149900.yaml").read_text(encoding="utf-8"))
-    insurer |= {"insurer_number": CITY, "name_ja": "見本市国民健康保険", "short_name_ja": "見本市", "kind": "kokuho_city"}
+    insurer |= {
+        "insurer_number": CITY,
+        "name_ja": "見本市国民健康保険",
+        "short_name_ja": "見本市",
+        "kind": "kokuho_city",
+        "structure": None,
+    }
     (folder / f"{CITY}.yaml").write_text(yaml.safe_dump(insurer, allow_unicode=True), encoding="utf-8")
     made = Settings(home=tmp_path / "home", secrets=tmp_path / "secrets", config=tmp_path / "config")
     keys.create(made, None)

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', replace_by=['service_month']) }}
 
 with used as (
     select distinct

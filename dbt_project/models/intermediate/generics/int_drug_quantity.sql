@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', replace_by=['insurer_number', 'service_month']) }}
 
 with line as (
     select
@@ -13,7 +13,9 @@ with line as (
         drug.quantity_claim_unit
     from {{ ref('stg_claims__claim') }} as claim
     inner join {{ ref('stg_claims__claim_drug') }} as drug
-        on claim.claim_key = drug.claim_key and claim.file_sha256 = drug.file_sha256
+        on
+            claim.insurer_number = drug.insurer_number and claim.service_month = drug.service_month
+            and claim.claim_key = drug.claim_key and claim.file_sha256 = drug.file_sha256
     where drug.quantity_claim_unit is not null
 )
 

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', replace_by=['insurer_number', 'service_month']) }}
 
 with drug as (
     select

@@ -1,4 +1,4 @@
-{{ config(liquid_by=['population_key', 'period']) }}
+{{ config(liquid_by=['population_key', 'period'], replace_by=['population_key', 'period']) }}
 
 with of_insurer as (
     select
@@ -19,7 +19,10 @@ with of_insurer as (
     from {{ ref('int_generic_cell') }} as cell
     inner join {{ ref('int_place_member') }} as place on cell.prefecture_code = place.prefecture_code
     inner join {{ ref('int_period_member') }} as period
-        on cell.service_month = period.service_month and period.period_kind in ('month', 'fiscal_year')
+        on
+            cell.service_month = period.service_month
+            and period.period_kind in ('month', 'fiscal_year')
+            and {{ within_touched_periods('cell.service_month') }}
         -- by class or by setting, never both: a class stands over all settings, where the drug was used
         lateral view explode(array_compact(array(
             named_struct('yakko_class_2', 'all', 'setting', 'all'),

@@ -1,0 +1,1 @@
+"""Which region does what when: states, gates, frozen baselines, actions taken (施策台帳)."""
