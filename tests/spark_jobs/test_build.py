@@ -111,7 +111,7 @@ def test_all_tests_pass_and_claims_of_unknown_insurers_are_told(built):
 
 
 def test_shares_count_units_yen_and_patients(one):
-    year = f"{TOP} and setting = 'all' and period = 2025 and convention = "
+    year = f"{TOP} and scope = 'brand' and setting = 'all' and period_kind = 'fiscal_year' and period = 2025 and convention = "
     # BS 3 + bioAG 2 + 1 without reference + 14/28 kit; REF 5. SAME, March and the unknown insurer are not in it.
     assert one("fct_biosimilar_share", year + "'claims_units'", "numerator", "denominator") == (Decimal("6.5"), Decimal("11.5"))
     yen = 3 * 50 + 2 * 120 + 1 * 40 + 14 * 3
@@ -135,11 +135,11 @@ def test_savings_keep_the_negative_and_count_what_cannot_be_computed(one):
 
 
 def test_partial_year_says_its_months(one):
-    assert one("dim_period", "period = 2025", "months_in_period", "is_complete") == (1, False)
+    assert one("dim_period", "period_kind = 'fiscal_year' and period = 2025", "months_in_period", "is_complete") == (1, False)
 
 
 def test_kpi_stands_over_both_denominators(one):
-    where = f"{TOP.replace(' and ingredient_key = ' + repr('all'), '')} and period = 2025 and denominator_kind = 'listed'"
+    where = f"{TOP.replace(' and ingredient_key = ' + repr('all'), '')} and period_kind = 'fiscal_year' and period = 2025 and denominator_kind = 'listed'"
     assert one("fct_biosimilar_kpi", where, "ingredient_count", "reached_ingredient_count") == (1, 0)
 
 
@@ -166,7 +166,7 @@ def test_ours_stands_beside_the_official_value_of_the_nearest_year(one):
 def test_measures_and_targets_come_from_config(one):
     assert one("dim_measure", "measure_key = 'biosimilar_quantity_share'", "model_name", "row_filter") == (
         "fct_biosimilar_share",
-        "convention = 'claims_units'",
+        "scope = 'brand' and convention = 'claims_units'",
     )
     assert one("dim_target", "target_key = 'biosimilar_kpi'", "value_ratio", "due_date") == (Decimal("0.6"), date(2030, 3, 31))
 
@@ -193,7 +193,9 @@ def test_wrong_figure_stops_the_build_and_the_next_one_is_not_skipped(built, tmp
     project = shutil.copytree(build.PROJECT, tmp_path / "dbt_project")
     model = project / "models/marts/shares/fct_biosimilar_share.sql"
     right = model.read_text()
-    model.write_text(right.replace("sum(cell.quantity) as quantity", "max(cell.quantity) as quantity"))
+    model.write_text(
+        right.replace("'level.bs_share_quantity', 'level.share_quantity'", "'level.bs_share_quantity', '2 * level.share_quantity'")
+    )
     assert model.read_text() != right
     monkeypatch.setattr(build, "PROJECT", project)
     with pytest.raises(LakeError, match=r"dbt test \w+: \d+ rows? against it; expected none \(.+\)\. .+ not to be published\.") as stopped:

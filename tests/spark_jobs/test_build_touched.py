@@ -8,7 +8,7 @@ import pytest
 from deltalake import DeltaTable
 
 from spark_jobs import build, delta, tables
-from tests.spark_jobs.test_build import BS, DEAR_BS, OSAKA, REF, TOKYO, fill_masters, fill_silver, put
+from tests.spark_jobs.test_build import BS, DEAR_BS, OSAKA, REF, SAME, TOKYO, fill_masters, fill_silver, put
 
 SCHEMAS = ("intermediate", "marts")
 BY_PERIOD = ("fct_biosimilar_share", "fct_biosimilar_kpi", "fct_saving_realised")
@@ -75,6 +75,20 @@ def test_late_claims_touch_rows_of_their_insurer_and_months(lake):
         predicate = str(commit["operationParameters"])
         assert OSAKA in predicate and TOKYO not in predicate and "202504" in predicate, (mart, commit)
     assert version(lake, "fct_ndb_share") == before["fct_ndb_share"]
+
+
+def months_of_new_starts(settings) -> set[int]:
+    shares = pl.read_delta(str(settings.warehouse / "marts.db/fct_biosimilar_share"))
+    return set(shares.filter(convention="new_starts", period_kind="month")["period"])
+
+
+def test_a_late_claim_ends_a_new_start_of_the_year_after(lake):
+    take_in(lake, claim("n3", OSAKA, "w", 202410, 202411, (REF, 1)), claim("n4", OSAKA, "v", 202511, 202512, (BS, 1)))
+    build.run(lake)
+    assert months_of_new_starts(lake) == {202511}
+    take_in(lake, claim("n5", OSAKA, "v", 202501, 202512, (SAME, 1)))
+    assert build.run(lake).startswith("1 insurers, months 202501-202501: ")
+    assert months_of_new_starts(lake) == set()
 
 
 def test_after_a_new_month_all_is_as_if_all_were_built(lake):

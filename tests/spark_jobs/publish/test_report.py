@@ -57,7 +57,7 @@ def cell(table: figures.Table, row: str, column: str) -> str:
 def own_share(invented: dict, ingredient: str, numbers: list[str] | None = None) -> float:
     """By plain sums over the insurers' rows of FY2025."""
     rows = [
-        r for r in invented["fct_biosimilar_share"].to_dicts()
+        r for r in invented["fct_biosimilar_share"].filter(pl.col("scope") == "brand").to_dicts()
         if (r["population_kind"], r["place_level"], r["geography"], r["convention"], r["period_kind"], r["period"], r["ingredient_key"])
         == ("insurer", "nation", "facility_of_use", "claims_units", "fiscal_year", 2025, ingredient)
         and (numbers is None or r["population_key"] in numbers)

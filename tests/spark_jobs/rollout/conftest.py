@@ -66,7 +66,14 @@ def build_marts(place: Settings) -> Callable[..., None]:
             for ingredient in ("all", "infliximab") for kind in ("month", "rolling_12")
         ]  # fmt: skip
         shares = [
-            k | {"convention": "claims_units", "numerator": Decimal(25), "denominator": Decimal(100), "share_ratio": Decimal(share)}
+            k
+            | {
+                "scope": "brand",
+                "convention": "claims_units",
+                "numerator": Decimal(25),
+                "denominator": Decimal(100),
+                "share_ratio": Decimal(share),
+            }
             for k in keys
         ]
         savings = [

@@ -34,7 +34,7 @@ def test_it_holds_the_twelve_months_of_the_regions_insurers_place_and_ingredient
     assert set(figures["ingredient_key"]) == {"infliximab"}
     assert set(figures.select("period_kind", "period").iter_rows()) == {("rolling_12", 202510)}
     share = figures.filter(figure="share_ratio", insurer_number=TOKYO, place_level="nation")
-    assert share["value"].to_list() == [Decimal("0.25")] and share["variant"].to_list() == ["convention=claims_units"]
+    assert share["value"].to_list() == [Decimal("0.25")] and share["variant"].to_list() == ["scope=brand, convention=claims_units"]
     assert set(figures["figure"]) == {"numerator", "denominator", "share_ratio", "patient_count", "quantity", "saving_yen"}
     row = delta.read(waiting, tables.BASELINE).filter(insurer_number=OSAKA).row(0, named=True)
     assert (row["first_service_month"], row["last_service_month"], row["figure_count"]) == (202411, 202510, 12)
