@@ -413,7 +413,7 @@ def biosimilar_forms() -> tuple[BiosimilarForm, ...]:
             end = _day(product["transitional_until"]) or date.max
             for form in ((product["ingredient_key"], *_form(product["spec_ja"])), (product["matched_reference_yakka_code_12"],)):
                 listings.setdefault(form, []).append((start, end))
-    found = []
+    found: list[BiosimilarForm] = []
     for product, packages in _products():
         if product["role"] != "REF":
             continue
@@ -446,7 +446,7 @@ AREAS, INDICATIONS = "領域表", "BS効能一覧"  # compiled from labels and m
 def therapeutic_areas() -> tuple[TherapeuticArea, ...]:
     """領域 by ingredient; by diagnosis where one drug serves several; by brand for denosumab (プラリア 骨粗鬆症, else がん支持療法)."""
     areas = {row["ingredient_key"]: row for row in _seed("therapeutic_areas")}
-    found = []
+    found: list[TherapeuticArea] = []
     for product, packages in _products():
         row = areas[product["ingredient_key"]]
         default: str | None = row["therapeutic_area"]
@@ -469,7 +469,7 @@ def biosimilar_indications() -> tuple[BiosimilarIndication, ...]:
     yes without a day: from the first listing of a BS on, marked as assumed. C00-C96 stands for each of its three-character categories.
     """
     first = {row.ingredient_key: row.first_bs_listing_month for row in biosimilar_ingredients()}
-    found = []
+    found: list[BiosimilarIndication] = []
     for row in _seed("biosimilar_indications"):
         key, listing = row["ingredient_key"], first[row["ingredient_key"]]
         start = _first_day_of(row["covered_from"]) or (date(listing // 100, listing % 100, 1) if listing else FIRST_DAY)

@@ -516,18 +516,15 @@ def earlier(month: int, months: int) -> int:
     return number // 12 * 100 + number % 12 + 1
 
 
-def periods(month: int, of_data: set[int]) -> Iterator[tuple[str, int]]:
+@cache
+def periods(month: int, of_data: frozenset[int]) -> list[tuple[str, int]]:
     """Periods that a service month is in: itself, its 年度, its 給付年度 (from March), each window of twelve months that all have data."""
-    yield "month", month
-    yield "fiscal_year", fiscal_year(month)
-    yield "benefit_year", month // 100 - (month % 100 < 3)
-    for last in of_data:
-        window = {earlier(last, n) for n in range(12)}
-        if month in window and window <= of_data:
-            yield "rolling_12", last
+    years = [("fiscal_year", fiscal_year(month)), ("benefit_year", month // 100 - (month % 100 < 3))]
+    windows = {last: {earlier(last, n) for n in range(12)} for last in of_data}
+    return [("month", month), *years, *(("rolling_12", last) for last, of in windows.items() if month in of and of <= of_data)]
 
 
-def cells(use: Use, kinds: dict[str, str], of_data: set[int] | None = None) -> Iterator[tuple]:
+def cells(use: Use, kinds: dict[str, str], of_data: frozenset[int] | None = None) -> Iterator[tuple]:
     """Every cell a use falls into, in the order of COORDINATES. `of_data`: the months with claims, for all kinds of period, else two of them."""
     c = use.claim
     populations = [("all", "all"), ("insurer_kind", kinds[c.insurer_number]), ("insurer", c.insurer_number)]
@@ -536,7 +533,7 @@ def cells(use: Use, kinds: dict[str, str], of_data: set[int] | None = None) -> I
         for geography, facility in (("facility_of_use", c.facility), ("prescriber", c.prescriber))
         for level, key in (("nation", "all"), ("prefecture", facility[:2]))
     ]
-    spans = [span for span in periods(c.service_month, of_data or set()) if of_data or span[0] in MONTH_AND_YEAR]
+    spans = [span for span in periods(c.service_month, of_data or frozenset()) if of_data or span[0] in MONTH_AND_YEAR]
     for population, place, ingredient, setting, period in every(
         populations, places, (use.product.ingredient, "all"), (c.setting, "all"), spans
     ):
@@ -552,7 +549,7 @@ class Share:
     both_patient_count: int
 
 
-def new_starts(found: Iterable[Claim], of_data: set[int], first_claim_months: dict[str, int]) -> set[tuple]:
+def new_starts(found: Iterable[Claim], of_data: frozenset[int], first_claim_months: dict[str, int]) -> set[tuple]:
     """(insurer, person, ingredient, month) of a first use of any product, bundled or not, after twelve months of data without one."""
     known, used = products(), defaultdict(set)
     for c in found:
@@ -589,7 +586,7 @@ SEVERAL_MONTHS = ("fiscal_year", "rolling_12")
 def shares(claims: Iterable[Claim], kinds: dict[str, str], first_claim_months: dict[str, int]) -> dict[tuple, Share]:
     """fct_biosimilar_share: (cell…, scope, convention) -> what is counted of it, and the persons (domain §§1.1, 1.3)."""
     claims = [c for c in claims if c.insurer_number in kinds]
-    of_data = {c.service_month for c in claims}
+    of_data = frozenset(c.service_month for c in claims)
     starts = new_starts(claims, of_data, first_claim_months)
     sums: dict[tuple, list[int]] = defaultdict(lambda: [0, 0, 0])  # BS, all, バイオAG
     people: dict[tuple, dict] = defaultdict(lambda: defaultdict(set))  # cell → person → roles

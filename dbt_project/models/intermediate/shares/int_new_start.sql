@@ -50,6 +50,10 @@ insured_month as (
     from {{ ref('stg_claims__member_month') }}
 ),
 
+with_file as (
+    select distinct insurer_number from insured_month
+),
+
 -- where the insurer gives a member file, who was not insured in all twelve months before was not observed
 observed as (
     select
@@ -73,5 +77,5 @@ select
     observed.ingredient_key,
     observed.service_month
 from observed
-left join (select distinct insurer_number from insured_month) as with_file on observed.insurer_number = with_file.insurer_number
+left join with_file on observed.insurer_number = with_file.insurer_number
 where with_file.insurer_number is null or observed.insured_month_count = 12

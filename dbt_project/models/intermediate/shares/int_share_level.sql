@@ -38,9 +38,9 @@ person_at_level as (
         place.place_level,
         place.geography,
         place.place_key,
-        scope,
-        ingredient_level as ingredient_key,
-        setting_level as setting,
+        scope, -- noqa: RF02
+        ingredient_level as ingredient_key, -- noqa: RF02
+        setting_level as setting, -- noqa: RF02
         period.period_kind,
         period.period,
         line.person_id,
@@ -73,7 +73,17 @@ person_at_level as (
         -- which rows there are: description of fct_biosimilar_share
         (scope = 'brand' or (setting_level = 'all' and period.period_kind in ('fiscal_year', 'rolling_12'))) -- noqa: RF02
         and (period.period_kind <> 'rolling_12' or setting_level = 'all') -- noqa: RF02
-    group by all
+    group by
+        line.insurer_number,
+        place.place_level,
+        place.geography,
+        place.place_key,
+        scope,
+        ingredient_level,
+        setting_level,
+        period.period_kind,
+        period.period,
+        line.person_id
 )
 
 select
@@ -104,4 +114,4 @@ select
     count_if(has_start) as start_count,
     count_if(has_bioag_start and not has_other_bs_start) as bioag_start_count
 from person_at_level
-group by all
+group by insurer_number, place_level, geography, place_key, scope, ingredient_key, setting, period_kind, period

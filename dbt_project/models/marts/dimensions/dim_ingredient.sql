@@ -5,7 +5,7 @@ select
     therapeutic_area_ja,
     first_bs_listing_month,
     is_in_kpi_denominator,
-    ingredient_key in ('{{ var("esa_ingredients") | join("', '") }}') as is_paid_by_dialysis_fee
+    ingredient_key in ({{ literals(var('esa_ingredients')) }}) as is_paid_by_dialysis_fee
 from {{ ref('stg_masters__biosimilar_ingredient') }}
 union all
 select

@@ -1,10 +1,19 @@
-with first_start as (
+with first_month as (
+    select min(service_month) as service_month from {{ ref('int_service_month') }}
+),
+
+first_insurer as (
+    select to_date(concat(min(start_claim_month), '01'), 'yyyyMMdd') as first_day from {{ ref('stg_masters__insurer') }}
+),
+
+-- twelve months after the first month of data of any insurer (int_new_start)
+first_start as (
     select
         greatest(
-            (select min(service_month) from {{ ref('int_service_month') }}) + 100,
-            cast(date_format(add_months(to_date(concat(min(start_claim_month), '01'), 'yyyyMMdd'), 11), 'yyyyMM') as int)
+            first_month.service_month + 100, cast(date_format(add_months(first_insurer.first_day, 11), 'yyyyMM') as int)
         ) as service_month
-    from {{ ref('stg_masters__insurer') }}
+    from first_month
+    cross join first_insurer
 ),
 
 period as (

@@ -44,7 +44,7 @@ select
     summed.population_key,
     summed.place_level,
     summed.place_key,
-    share_geography as geography,
+    share_geography as geography, -- noqa: RF02
     summed.scope,
     summed.ingredient_key,
     summed.setting,
