@@ -78,9 +78,9 @@ person_at_level as (
         place.place_level,
         place.geography,
         place.place_key,
-        scope,
-        ingredient_level,
-        setting_level,
+        scope, -- noqa: RF02
+        ingredient_level, -- noqa: RF02
+        setting_level, -- noqa: RF02
         period.period_kind,
         period.period,
         line.person_id

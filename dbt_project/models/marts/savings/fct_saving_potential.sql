@@ -22,7 +22,7 @@ of_insurer as (
         max(period.price_vintage) as price_vintage,
         {{ sums_of(measures, 'cell') }}
     from {{ at_every_level('cell_of_ingredient') }}
-    where period.period_kind in ('fiscal_year', 'rolling_12') and setting_level = 'all' and ingredient_level <> 'all' -- noqa: RF02
+    where period.period_kind = 'fiscal_year' and setting_level = 'all' and ingredient_level <> 'all' -- noqa: RF02
     group by cell.insurer_number, {{ level_keys() }}
 ),
 
