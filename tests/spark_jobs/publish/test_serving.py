@@ -34,7 +34,8 @@ def write_mart(settings: Settings, name: str, rows: list[dict], comment: str = "
 def share(kind: str, key: str, numerator: str, period: int = 2025) -> dict:
     return {
         "population_kind": kind, "population_key": key, "place_level": "nation", "place_key": "all", "geography": "facility_of_use",
-        "ingredient_key": "all", "setting": "all", "period_kind": "fiscal_year", "period": period, "convention": "claims_units",
+        "scope": "brand", "ingredient_key": "all", "setting": "all", "period_kind": "fiscal_year", "period": period,
+        "convention": "claims_units",
         "numerator": Decimal(numerator), "denominator": Decimal("100.00000"), "patient_count": 12,
     }  # fmt: skip
 
