@@ -152,9 +152,9 @@ def _with_causes(settings: Settings, rows: pl.DataFrame, before: Published) -> p
         "rule": pl.lit(now["code_key"] != before.code_key),
     }
     owner = pl.col("population_key").str.split("/").list.first()  # an employer stands under its insurer
-    rows = rows.with_columns(owner=owner)
+    rows = rows.with_columns(owner=owner, looks_back=pl.col("variant").str.contains("convention=new_starts"))
     of_claims = _claim_causes(settings, before.source_versions, changed)
-    rows = rows.join(of_claims, ["owner", "period_kind", "period"], "left").drop("owner")
+    rows = rows.join(of_claims, ["owner", "looks_back", "period_kind", "period"], "left").drop("owner", "looks_back")
     flags = {cause: pl.col(cause).fill_null(False) for cause in OF_CLAIMS} | everywhere
     none = ~pl.any_horizontal(flags.values())
     named = {cause: pl.when(flag).then(pl.lit(cause)) for cause, flag in (flags | {"unexplained": none}).items()}
@@ -162,12 +162,14 @@ def _with_causes(settings: Settings, rows: pl.DataFrame, before: Published) -> p
     return rows.with_columns(
         causes=pl.concat_str(named.values(), separator=",", ignore_nulls=True),
         causes_ja=pl.concat_str(japanese, separator="、", ignore_nulls=True),
-    ).drop(of_claims.columns[3:])
+    ).drop(of_claims.columns[4:])
 
 
 def _claim_causes(settings: Settings, versions: Mapping[str, int], changed: set[str]) -> pl.DataFrame:
-    """Population and period → whether claims came, left or were corrected there, persons were linked there."""
-    schema = {"owner": pl.String, "period_kind": pl.String, "period": pl.Int32} | dict.fromkeys(OF_CLAIMS, pl.Boolean)
+    """Population and period → whether claims came, left or were corrected there, persons were linked there; for figures that look back (new
+    starts), there or in the twelve months before."""
+    keys = {"owner": pl.String, "looks_back": pl.Boolean, "period_kind": pl.String, "period": pl.Int32}
+    schema = keys | dict.fromkeys(OF_CLAIMS, pl.Boolean)
     touching = []
     if tables.CLAIM.name in changed:
         touching.append(_changed_claims(settings, versions[tables.CLAIM.name]))
@@ -179,9 +181,11 @@ def _claim_causes(settings: Settings, versions: Mapping[str, int], changed: set[
     found = []
     for insurer, month, cause in pl.concat(touching).drop_nulls().unique().iter_rows():
         for owner in sorted({"all", insurer, kinds.get(insurer, insurer)}):
-            found += [(owner, kind, period, cause) for kind, periods in touched.periods({month}).items() for period in periods]
-    flat = pl.DataFrame(found, {**dict(list(schema.items())[:3]), "cause": pl.String}, orient="row").unique()
-    return flat.group_by("owner", "period_kind", "period").agg(*((pl.col("cause") == cause).any().alias(cause) for cause in OF_CLAIMS))
+            for looks_back, months in ((False, {month}), (True, {touched.later(month, n) for n in range(13)})):
+                reached = touched.periods(months).items()
+                found += [(owner, looks_back, kind, period, cause) for kind, periods in reached for period in periods]
+    flat = pl.DataFrame(found, {**keys, "cause": pl.String}, orient="row").unique()
+    return flat.group_by(list(keys)).agg(*((pl.col("cause") == cause).any().alias(cause) for cause in OF_CLAIMS))
 
 
 def _changed_claims(settings: Settings, version: int) -> pl.DataFrame:
