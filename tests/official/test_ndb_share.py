@@ -183,7 +183,7 @@ def invented(seed: int) -> tuple[dict[str, pl.DataFrame], Truth]:
         "masters_ndb_quantity": quantity.select(list(ndb_open_data.SCHEMA)),
         "masters_ndb_class": ndb_open_data.classes(quantity.select(list(ndb_open_data.SCHEMA))),
         "masters_biosimilar_product": product,
-        "masters_drug_price": product.select("drug_code", "valid_from", "valid_to", pl.lit(1).alias("price_yen")),
+        "masters_drug_price": product.select("drug_code", "valid_from", "valid_to", pl.lit(1).alias("price_yen"), pl.lit(False).alias("is_assumed")),
         "masters_biosimilar_ingredient": product.select("ingredient_key").unique().with_columns(
             pl.lit(201004).alias("first_bs_listing_month"), pl.lit(True).alias("is_in_kpi_denominator"),
             *(pl.lit("").alias(name) for name in ("ingredient_ja", "reference_brand_ja", "therapeutic_area_ja")),
