@@ -14,6 +14,7 @@ from deltalake.exceptions import DeltaError
 
 from spark_jobs import config, delta, tables
 from spark_jobs.settings import Settings
+from spark_jobs.silver.claim import STILL
 from spark_jobs.tables import Table
 
 FOLLOWED = (tables.DELIVERY, tables.DELIVERY_FINDING, tables.CLAIM, tables.CLAIM_DRUG, tables.CLAIM_PAYER, tables.PERSON_LINK)
@@ -35,7 +36,8 @@ class Touched:
     def variables(self, settings: Settings) -> dict[str, Any]:
         """For dbt: the values that each key column of a table can have in rows that contain what was touched (macros/touched.sql).
 
-        A month that no claim had before makes the year longer for every population: then rows of all of them are made anew.
+        A month that no claim had before, or has any more, makes the year longer or shorter for every population: then rows of all of
+        them are made anew.
         """
         known = _known_months(settings)
         found = periods(self._months_of_figures(known))
@@ -47,7 +49,7 @@ class Touched:
             "month_of_period": _months(found),
             "month_of_fiscal_year": _months({"fiscal_year": found["fiscal_year"]}),
         }
-        if self.service_months <= known:
+        if self.service_months <= known & _months_of_claims(settings, self.service_months):
             kinds = {entry.kind for number, entry in config.insurers(settings).items() if number in self.insurers}
             values["population_key"] = sorted({"all", *kinds, *self.insurers})
         return values
@@ -58,6 +60,16 @@ class Touched:
         after = {month for month in known for touched in self.service_months if touched < month <= later(touched, 12)}
         begins_earlier = bool(known) and min(self.service_months, default=min(known)) < min(known)
         return set(self.service_months) | (known if begins_earlier else after)
+
+
+def _months_of_claims(settings: Settings, service_months: Iterable[int]) -> set[int]:
+    """Those of these months that have claims now, of any insurer in config."""
+    where: delta.Where = {
+        "service_month": set(service_months),
+        "insurer_number": set(config.insurers(settings)),
+        "known_to_claim_month": {STILL},
+    }
+    return set(delta.scan(settings, tables.CLAIM, where).select("service_month").unique().collect()["service_month"])
 
 
 def _known_months(settings: Settings) -> set[int]:

@@ -102,6 +102,8 @@ def test_variables_name_the_populations_of_the_insurers(lake):
     found = touched.Touched(frozenset({TOKYO}), frozenset({202503}), frozenset({202504}))
     assert "population_key" not in found.variables(lake), "a month that is new concerns all"
     write_deltalake(lake.table_path(touched.SERVICE_MONTH), pl.DataFrame({"service_month": [202502, 202503]}))
+    assert "population_key" not in found.variables(lake), "nor has a month that has no claims any more"
+    delta.append(lake, tables.CLAIM, [claim("c6", OSAKA, 202503)])
     values = found.variables(lake)
     assert values["population_key"] == [TOKYO, "all", "kenpo"]
     assert values["period"]["fiscal_year"] == [2024] and values["period"]["benefit_year"] == [2025]
