@@ -119,11 +119,16 @@ def since(settings: Settings, versions: Mapping[str, int]) -> Touched | None:
         return None
     relinked = months_of_relinked(links)
     files = pl.concat([event.select("insurer_number", "file_sha256") for event in events]).unique()
-    delivered = delta.read(settings, tables.DELIVERY).join(files, ["insurer_number", "file_sha256"], "semi")
+    deliveries = delta.read(settings, tables.DELIVERY)
+    delivered = deliveries.join(files, ["insurer_number", "file_sha256"], "semi")
+    claim_months = set(claims["claim_month"].drop_nulls()) | set(delivered["claim_month"].fill_null(0))
+    latest = max(deliveries.join(files, ["insurer_number", "file_sha256"], "anti")["claim_month"].drop_nulls(), default=0)
+    if latest and claim_months and max(claim_months) > latest:  # the months between are expected of all, or are not any more
+        claim_months |= {later(latest, n + 1) for n in range(_months_between(latest, max(claim_months)))}
     return Touched(
         frozenset(claims["insurer_number"].drop_nulls()) | frozenset(relinked["insurer_number"]),
         frozenset(claims["service_month"].drop_nulls()) | frozenset(relinked["service_month"]),
-        frozenset(claims["claim_month"].drop_nulls()) | frozenset(delivered["claim_month"].fill_null(0)),
+        frozenset(claim_months),
     )
 
 

@@ -98,6 +98,14 @@ def test_deliveries_touch_their_claim_month(lake):
     assert touched.since(lake, before) == touched.Touched(frozenset(), frozenset(), frozenset({0}))
 
 
+def test_a_later_claim_month_touches_those_between_which_all_are_expected_to_deliver(lake):
+    delivery = {"insurer_number": OSAKA, "event_no": 1, "state": "silver"}
+    delta.append(lake, tables.DELIVERY, [delivery | {"file_sha256": "a", "claim_month": 202506}])
+    before = versions(lake)
+    delta.append(lake, tables.DELIVERY, [delivery | {"file_sha256": "b", "claim_month": 202509}])
+    assert touched.since(lake, before).claim_months == {202507, 202508, 202509}
+
+
 def test_variables_name_the_populations_of_the_insurers(lake):
     found = touched.Touched(frozenset({TOKYO}), frozenset({202503}), frozenset({202504}))
     assert "population_key" not in found.variables(lake), "a month that is new concerns all"
