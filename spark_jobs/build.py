@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from deltalake import DeltaTable
 
 from spark_jobs import config, delta, session, tables, touched
 from spark_jobs.errors import ExitCode, LakeError
@@ -80,7 +81,8 @@ def run(settings: Settings, select: str | None = None) -> str:
     if warned:
         detail += f", {len(warned)} to look at: {', '.join(r.node.name for r in warned)}"
     if select is None:
-        run = {"build_key": inputs.build_key, "code_key": inputs.code_key, "source_versions": json.dumps(inputs.versions, sort_keys=True)}
+        versions = inputs.versions | {touched.SERVICE_MONTH: DeltaTable(settings.table_path(touched.SERVICE_MONTH)).version()}
+        run = {"build_key": inputs.build_key, "code_key": inputs.code_key, "source_versions": json.dumps(versions, sort_keys=True)}
         delta.append(settings, tables.BUILD_RUN, [run | {"recorded_at": datetime.now(UTC), "detail": detail}])
         unfinished.unlink()
     return detail

@@ -33,7 +33,7 @@ members_app = typer.Typer(no_args_is_help=True, help="Who was insured when: the 
 reviews_app = typer.Typer(no_args_is_help=True, help="Results of later reviews (再審査, 過誤).")
 keys_app = typer.Typer(no_args_is_help=True, help="Each insurer's own key; without it nothing is ingested.")
 persons_app = typer.Typer(no_args_is_help=True, help="Persons of several insurers, inside a scope of joint use.")
-config_app = typer.Typer(no_args_is_help=True, help="Insurers, regions, measures and targets, as files.")
+config_app = typer.Typer(no_args_is_help=True, help="Insurers, regions, measures, targets and scenarios, as files.")
 rollout_app = typer.Typer(no_args_is_help=True, help="Where each region stands: joined, baseline, acting, evaluating.")
 action_app = typer.Typer(no_args_is_help=True, help="The record of actions taken (施策台帳).")
 app.add_typer(masters_app, name="masters")
@@ -425,9 +425,14 @@ def config_check() -> None:
         for fault in faults:
             console.print(f"[red]fault[/red] {escape(str(fault))}", soft_wrap=True)
         raise typer.Exit(ExitCode.BAD_CONFIG)
-    insurers, regions, measures = config.insurers(settings), config.regions(settings), config.measures(settings)
-    targets = sum(len(owner.targets) for owner in config.targets(settings).values())
-    console.print(f"config: {len(insurers)} insurers, {len(regions)} regions, {len(measures)} measures, {targets} targets")
+    counts = {
+        "insurers": len(config.insurers(settings)),
+        "regions": len(config.regions(settings)),
+        "measures": len(config.measures(settings)),
+        "targets": sum(len(owner.targets) for owner in config.targets(settings).values()),
+        "scenarios": len(config.scenarios(settings)),
+    }
+    console.print(f"config: {', '.join(f'{count} {name}' for name, count in counts.items())}")
     if left := insurer_file.all_left_open(settings):
         console.print(
             f"to fill in: {left[0]}" + (f" (and {len(left) - 1} more lines with {insurer_file.OPEN!r})" if left[1:] else ""), soft_wrap=True

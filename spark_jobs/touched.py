@@ -5,7 +5,7 @@ opened. Rows that were merely written again (`lake maintain`, a repeated ingest)
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -18,16 +18,17 @@ from spark_jobs.silver.claim import STILL
 from spark_jobs.tables import Table
 
 FOLLOWED = (tables.DELIVERY, tables.DELIVERY_FINDING, tables.CLAIM, tables.CLAIM_DRUG, tables.CLAIM_PAYER, tables.PERSON_LINK)
-SERVICE_MONTH = "intermediate.int_service_month"  # of dbt: months that the last build knew
+SERVICE_MONTH = "intermediate.int_service_month"  # of dbt: read as the last build that ended well left it, also after one that did not
 
 
 @dataclass(frozen=True)
 class Touched:
-    """Insurers and months of claims that came, went or changed; 請求年月 of deliveries that did."""
+    """Insurers and months of claims that came, went or changed; 請求年月 of deliveries that did; months that the last build knew."""
 
     insurers: frozenset[str]
     service_months: frozenset[int]
     claim_months: frozenset[int]
+    known_months: frozenset[int] = field(default=frozenset(), compare=False)
 
     def __str__(self) -> str:
         months = f"months {min(self.service_months)}-{max(self.service_months)}" if self.service_months else "no claims"
@@ -39,8 +40,7 @@ class Touched:
         A month that no claim had before, or has any more, makes the year longer or shorter for every population: then rows of all of
         them are made anew.
         """
-        known = _known_months(settings)
-        found = periods(self._months_of_figures(known))
+        found = periods(self._months_of_figures())
         values: dict[str, Any] = {
             "insurer_number": sorted(self.insurers),
             "service_month": sorted(self.service_months),
@@ -49,14 +49,15 @@ class Touched:
             "month_of_period": _months(found),
             "month_of_fiscal_year": _months({"fiscal_year": found["fiscal_year"]}),
         }
-        if self.service_months <= known & _months_of_claims(settings, self.service_months):
+        if self.service_months <= self.known_months & _months_of_claims(settings, self.service_months):
             kinds = {entry.kind for number, entry in config.insurers(settings).items() if number in self.insurers}
             values["population_key"] = sorted({"all", *kinds, *self.insurers})
         return values
 
-    def _months_of_figures(self, known: set[int]) -> set[int]:
+    def _months_of_figures(self) -> set[int]:
         """The touched months, and those with data in which a new start looks back on one of them: the twelve after it, or all, where the
         data begin earlier than before."""
+        known = self.known_months
         after = {month for month in known for touched in self.service_months if touched < month <= later(touched, 12)}
         begins_earlier = bool(known) and min(self.service_months, default=min(known)) < min(known)
         return set(self.service_months) | (known if begins_earlier else after)
@@ -70,11 +71,6 @@ def _months_of_claims(settings: Settings, service_months: Iterable[int]) -> set[
         "known_to_claim_month": {STILL},
     }
     return set(delta.scan(settings, tables.CLAIM, where).select("service_month").unique().collect()["service_month"])
-
-
-def _known_months(settings: Settings) -> set[int]:
-    path = settings.table_path(SERVICE_MONTH)
-    return set(pl.scan_delta(str(path)).select("service_month").collect()["service_month"]) if path.exists() else set()
 
 
 def periods(service_months: Iterable[int]) -> dict[str, set[int]]:
@@ -113,35 +109,38 @@ def since(settings: Settings, versions: Mapping[str, int]) -> Touched | None:
     """What differs between these versions of the followed tables and the present ones; null = a version is gone, all must be made anew."""
     try:
         claims = changed(settings, tables.CLAIM, versions[tables.CLAIM.name])
+        months = claims.select("insurer_number", "service_month", "claim_month").unique().collect()
         links = changed(settings, tables.PERSON_LINK, versions[tables.PERSON_LINK.name])
-        events = [changed(settings, table, versions[table.name]) for table in (tables.DELIVERY, tables.DELIVERY_FINDING)]
+        relinked = months_of_relinked(links)
+        events = [changed(settings, table, versions[table.name]).collect() for table in (tables.DELIVERY, tables.DELIVERY_FINDING)]
+        known = pl.scan_delta(str(settings.table_path(SERVICE_MONTH)), version=versions[SERVICE_MONTH]).select("service_month").collect()
     except (DeltaError, FileNotFoundError, KeyError, OSError):
         return None
-    relinked = months_of_relinked(links)
     files = pl.concat([event.select("insurer_number", "file_sha256") for event in events]).unique()
     deliveries = delta.read(settings, tables.DELIVERY)
     delivered = deliveries.join(files, ["insurer_number", "file_sha256"], "semi")
-    claim_months = set(claims["claim_month"].drop_nulls()) | set(delivered["claim_month"].fill_null(0))
+    claim_months = set(months["claim_month"].drop_nulls()) | set(delivered["claim_month"].fill_null(0))
     latest = max(deliveries.join(files, ["insurer_number", "file_sha256"], "anti")["claim_month"].drop_nulls(), default=0)
     if latest and claim_months and max(claim_months) > latest:  # the months between are expected of all, or are not any more
         claim_months |= {later(latest, n + 1) for n in range(_months_between(latest, max(claim_months)))}
     return Touched(
-        frozenset(claims["insurer_number"].drop_nulls()) | frozenset(relinked["insurer_number"]),
-        frozenset(claims["service_month"].drop_nulls()) | frozenset(relinked["service_month"]),
+        frozenset(months["insurer_number"].drop_nulls()) | frozenset(relinked["insurer_number"]),
+        frozenset(months["service_month"].drop_nulls()) | frozenset(relinked["service_month"]),
         frozenset(claim_months),
+        frozenset(known["service_month"]),
     )
 
 
-def changed(settings: Settings, table: Table, version: int) -> pl.DataFrame:
-    """Rows that only one of the two versions has (a changed row twice), with `sign` -1 as it was, +1 as it is."""
+def changed(settings: Settings, table: Table, version: int) -> pl.LazyFrame:
+    """Rows that only one of the two versions has (a changed row twice), with `sign` -1 as it was, +1 as it is; facts are not to be held."""
     path = settings.table_path(table.name)
     old, new = DeltaTable(path, version=version), DeltaTable(path)
     was, now = set(old.file_uris()), set(new.file_uris())
     gone, come = (_rows(table, files) for files in (was - now, now - was))
     if gone.head(1).collect().is_empty():
-        return come.with_columns(sign=pl.lit(1)).collect()
+        return come.with_columns(sign=pl.lit(1))
     both = pl.concat([gone.with_columns(sign=pl.lit(-1)), come.with_columns(sign=pl.lit(1))])
-    return both.group_by(table.column_names).agg(pl.sum("sign")).filter(pl.col("sign") != 0).collect()
+    return both.group_by(table.column_names).agg(pl.sum("sign")).filter(pl.col("sign") != 0)
 
 
 def _rows(table: Table, files: set[str]) -> pl.LazyFrame:
@@ -155,7 +154,7 @@ def _rows(table: Table, files: set[str]) -> pl.LazyFrame:
     return stored.select(table.column_names)
 
 
-def months_of_relinked(links: pl.DataFrame) -> pl.DataFrame:
+def months_of_relinked(links: pl.LazyFrame) -> pl.DataFrame:
     """(insurer_number, service_month) of persons who stand for another one now. A new person is none: the claims tell."""
     persons = links.group_by("insurer_number", "person_id1").agg(
         pl.col("person_id").n_unique().alias("persons"),
@@ -163,8 +162,8 @@ def months_of_relinked(links: pl.DataFrame) -> pl.DataFrame:
         pl.max("valid_to_service_month").alias("last"),
         is_gone=~(pl.col("sign") > 0).any(),
     )
-    moved = persons.filter((pl.col("persons") > 1) | pl.col("is_gone"))
-    months = [(number, later(first, n)) for number, first, last in moved["insurer_number", "first", "last"].iter_rows()
+    spans = persons.filter((pl.col("persons") > 1) | pl.col("is_gone")).select("insurer_number", "first", "last").unique().collect()
+    months = [(number, later(first, n)) for number, first, last in spans.iter_rows()
               for n in range(_months_between(first, last) + 1)]  # fmt: skip
     return pl.DataFrame(months, {"insurer_number": pl.String, "service_month": pl.Int32}, orient="row").unique()
 

@@ -16,8 +16,8 @@ from spark_jobs.identity import access
 from spark_jobs.publish import marts
 from spark_jobs.publish.serving import GRAIN
 from spark_jobs.settings import Settings
+from spark_jobs.silver.claim import STILL
 
-STILL = 999912  # known_to_claim_month of what counts now
 PLACES = ("nation", "prefecture")
 GEOGRAPHIES = ("facility_of_use", "prescriber")
 DEFAULTS = {

@@ -191,7 +191,7 @@ def _claim_causes(settings: Settings, versions: Mapping[str, int], changed: set[
 def _changed_claims(settings: Settings, version: int) -> pl.DataFrame:
     """insurer_number, service_month, cause of what changed among claims; where the old rows are gone, of every month."""
     try:
-        claims = touched.changed(settings, tables.CLAIM, version)
+        claims = touched.changed(settings, tables.CLAIM, version).select("insurer_number", "claim_key", "service_month", "sign").collect()
     except (DeltaError, FileNotFoundError):
         return delta.scan(settings, tables.CLAIM).select("insurer_number", "service_month", cause=pl.lit("claim")).unique().collect()
     was_there = (pl.col("sign") < 0).any().over("insurer_number", "claim_key")

@@ -18,6 +18,7 @@ from recompute import BIOSIMILAR, Line, position, price_in
 ROOT = Path(__file__).resolve().parents[2]
 NEAR = 0.01  # yen or units: the marts divide at six decimals,
 NEAR_PART = 1e-7  # and a peer's share has eight
+LEAST_PEER_INSURERS = 5  # fewer would tell each other their shares
 ZERO = Fraction(0)
 BASE_MONTH = 202604  # of the constant prices
 INSURED = set("123EG4MNOPQVWXY9")  # 負担区分 that include medical insurance (receipt-formats §5.5)
@@ -127,10 +128,6 @@ def is_listed(code: str, month: int) -> bool:
     return first.year * 100 + first.month <= month <= last.year * 100 + last.month
 
 
-def number(month: int) -> int:
-    return month // 100 * 12 + month % 100
-
-
 def saved_lines(claims: list[PaidClaim], starts: dict[str, int]) -> list[Saved]:
     """Every counted line of a known insurer. `starts`: insurer → first claim month."""
     lines = []
@@ -146,10 +143,8 @@ def saved_lines(claims: list[PaidClaim], starts: dict[str, int]) -> list[Saved]:
             price = price_in(product.prices, c.service_month)
             line.value = None if price is None else line.use.quantity * Fraction(price)
             lines.append(line)
-    first_use: dict[tuple, int] = {}
-    for line in lines:
-        key = (line.use.claim.insurer_number, line.use.claim.person, line.use.product.ingredient)
-        first_use[key] = min(first_use.get(key, 999999), line.use.claim.service_month)
+    known = [c for c in claims if c.insurer_number in starts]
+    new_starts = recompute.new_starts(known, frozenset(c.service_month for c in known), starts)
     offers = replacements(lines)
     for line in lines:
         c, product = line.use.claim, line.use.product
@@ -160,9 +155,8 @@ def saved_lines(claims: list[PaidClaim], starts: dict[str, int]) -> list[Saved]:
         line.reach = "no_price" if line.value is None else "other_form" if offer is None else "reachable"
         if line.reach == "reachable":
             line.same_form = line.full = line.value - line.use.quantity * offer
-        start = first_use[c.insurer_number, c.person, product.ingredient]
-        has_history = number(start) >= number(starts[c.insurer_number]) + 5
-        line.is_new = has_history and number(c.service_month) < number(start) + 12 and c.person is not None
+        year = {recompute.earlier(c.service_month, n) for n in range(12)}
+        line.is_new = any((c.insurer_number, c.person, product.ingredient, month) in new_starts for month in year)
     compare(lines)
     return lines
 
@@ -430,7 +424,9 @@ def target(scenario: dict, cell: tuple, shares: dict, people: dict) -> Fraction 
         and shares[other] is not None
         and len(people[other]) >= scenario["least_patient_count"]
     )
-    return peers[ceil(Fraction(scenario["parameter"]) * len(peers)) - 1] if peers else None
+    if len(peers) < (LEAST_PEER_INSURERS if level == "nation" else 1):
+        return None
+    return peers[ceil(Fraction(scenario["parameter"]) * len(peers)) - 1]
 
 
 def scenario_amounts(kind: str, wanted: Fraction | None, found: list[Saved]) -> list[Fraction]:

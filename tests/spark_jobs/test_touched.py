@@ -27,7 +27,13 @@ def lake(tmp_path):
     delta.append(settings, tables.CLAIM, [claim("c1", TOKYO, 202504), claim("c2", TOKYO, 202505)])
     delta.append(settings, tables.CLAIM, [claim("c3", OSAKA, 202505)])
     delta.append(settings, tables.PERSON_LINK, [link(TOKYO, "p", "p", 202504, 202505)])
+    built(settings, 202504, 202505)
     return settings
+
+
+def built(settings, *months: int) -> None:
+    """The months that a build made figures of."""
+    write_deltalake(settings.table_path(touched.SERVICE_MONTH), pl.DataFrame({"service_month": months}), mode="overwrite")
 
 
 def claim(key: str, insurer: str, month: int, **more) -> dict:
@@ -45,7 +51,8 @@ def link(insurer: str, person_id1: str, person_id: str, first: int, last: int) -
 
 
 def versions(settings) -> dict[str, int]:
-    return {table.name: delta.version(settings, table) for table in touched.FOLLOWED}
+    months = DeltaTable(settings.table_path(touched.SERVICE_MONTH)).version()
+    return {table.name: delta.version(settings, table) for table in touched.FOLLOWED} | {touched.SERVICE_MONTH: months}
 
 
 def test_nothing_changed(lake):
@@ -106,13 +113,21 @@ def test_a_later_claim_month_touches_those_between_which_all_are_expected_to_del
     assert touched.since(lake, before).claim_months == {202507, 202508, 202509}
 
 
+def test_a_month_that_comes_or_goes_concerns_all_populations(lake):
+    before = versions(lake)
+    delta.append(lake, tables.CLAIM, [claim("c4", OSAKA, 202506)])
+    assert "population_key" not in touched.since(lake, before).variables(lake)
+    built(lake, 202504, 202505, 202506)  # by a build that was killed before it made the rest: nothing was recorded
+    assert "population_key" not in touched.since(lake, before).variables(lake)
+    before = versions(lake)
+    delta.delete(lake, tables.CLAIM, {"file_sha256": [f"{OSAKA}202506"]})
+    assert "population_key" not in touched.since(lake, before).variables(lake)
+
+
 def test_variables_name_the_populations_of_the_insurers(lake):
-    found = touched.Touched(frozenset({TOKYO}), frozenset({202503}), frozenset({202504}))
-    assert "population_key" not in found.variables(lake), "a month that is new concerns all"
-    write_deltalake(lake.table_path(touched.SERVICE_MONTH), pl.DataFrame({"service_month": [202502, 202503]}))
-    assert "population_key" not in found.variables(lake), "nor has a month that has no claims any more"
-    delta.append(lake, tables.CLAIM, [claim("c6", OSAKA, 202503)])
-    values = found.variables(lake)
+    before = versions(lake)
+    delta.append(lake, tables.CLAIM, [claim("c4", TOKYO, 202504, claim_month=202506)])
+    values = touched.since(lake, before).variables(lake)
     assert values["population_key"] == [TOKYO, "all", "kenpo"]
-    assert values["period"]["fiscal_year"] == [2024] and values["period"]["benefit_year"] == [2025]
-    assert min(values["month_of_period"]) == 202404 and max(values["month_of_period"]) == 202602
+    assert values["period"]["fiscal_year"] == [2025] and values["period"]["month"] == [202504, 202505], "a new start looks back"
+    assert min(values["month_of_period"]) == 202405 and max(values["month_of_period"]) == 202604

@@ -36,17 +36,20 @@ line as (
             else 'reachable'
         end as reach,
         use.quantity_claim_unit * (use.price_yen - replacement.bs_price_yen) as gap_yen,
-        {{ month_number('insurer.start_claim_month') }} as first_claim_month_number,
-        {{ month_number('use.service_month') }} as month_number,
-        min({{ month_number('use.service_month') }}) over (
-            partition by use.insurer_number, use.person_id, use.ingredient_key
-        ) as start_month_number
+        use.product_role = 'REF' and start.person_id is not null as is_new_start
     from {{ ref('int_drug_use') }} as use
-    inner join {{ ref('stg_masters__insurer') }} as insurer on use.insurer_number = insurer.insurer_number
+    left semi join {{ ref('stg_masters__insurer') }} as insurer on use.insurer_number = insurer.insurer_number
     inner join {{ ref('int_form_month') }} as form on use.service_month = form.service_month and use.drug_code = form.drug_code
     left join {{ ref('int_replacement_month') }} as replacement
         on form.service_month = replacement.service_month and form.form_key = replacement.form_key
     left join {{ ref('int_constant_price') }} as constant_price on use.drug_code = constant_price.drug_code
+    -- in the year that a new start begins; a second one can not begin in it
+    left join {{ ref('int_new_start') }} as start
+        on
+            use.insurer_number = start.insurer_number
+            and use.person_id = start.person_id
+            and use.ingredient_key = start.ingredient_key
+            and {{ month_number('use.service_month') }} - {{ month_number('start.service_month') }} between 0 and 11
     left join claim on use.claim_key = claim.claim_key
     left join not_insured on use.claim_key = not_insured.claim_key and use.line_no = not_insured.line_no
     where use.product_role in ('REF', 'BS', 'bioAG') and use.quantity_claim_unit is not null
@@ -88,10 +91,6 @@ select
     reach,
     cast(form_saving_yen as decimal(24, 6)) as form_saving_yen,
     cast(case when reach = 'other_form' then value_yen * saving_ratio else form_saving_yen end as decimal(24, 6)) as full_saving_yen,
-    -- no use of the ingredient in six months of data before, and within a year of the first
-    coalesce(
-        product_role = 'REF' and start_month_number >= first_claim_month_number + 5 and month_number < start_month_number + 12
-        and person_key <> claim_key, false
-    ) as is_new_start,
+    is_new_start,
     cast(value_yen - form_quantity * mean_price_yen as decimal(24, 6)) as over_mean_yen
 from compared

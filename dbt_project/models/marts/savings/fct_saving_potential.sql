@@ -73,6 +73,8 @@ peer as (
             or (share.population_kind = 'all' and share.place_level = 'prefecture' and share.place_key <> '00')
         )
     group by scenario.scenario_key, share.place_level, share.geography, share.ingredient_key, share.period_kind, share.period
+    -- of few insurers, the best one's share would be told to the others
+    having share.place_level <> 'nation' or count(*) >= {{ var('least_peer_insurers') }}
 ),
 
 target as (
