@@ -4,11 +4,14 @@ import shutil
 import sys
 from pathlib import Path
 
+import polars as pl
+
 from benchmarks import measure
 from benchmarks.measure import Measured
-from spark_jobs import ingest, session
+from spark_jobs import delta, ingest, session, tables
 from spark_jobs.landing import delivery
 from spark_jobs.settings import Settings
+from spark_jobs.silver.claim import STILL
 
 ROOT = Path(__file__).resolve().parent.parent
 LAKE = [sys.executable, "-m", "spark_jobs.cli"]
@@ -35,11 +38,19 @@ class Lake:
 
     def take_in(self, inbox: Path) -> None:
         """Deliver and ingest without measuring, in this process: a history that something else is measured on."""
-        settings = Settings(home=self.home, secrets=self.place / "secrets", config=ROOT / "config")
-        with session.hold_lake(settings, "bench"):
+        with session.hold_lake(self.settings, "bench"):
             for folder in sorted(path for path in inbox.iterdir() if path.is_dir()):
-                delivery.deliver(settings, folder, folder.name)
-            ingest.run(settings)
+                delivery.deliver(self.settings, folder, folder.name)
+            ingest.run(self.settings)
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(home=self.home, secrets=self.place / "secrets", config=ROOT / "config")
+
+    def claims(self) -> int:
+        """Claims that are valid now, of all kinds."""
+        valid = delta.scan(self.settings, tables.CLAIM, {"known_to_claim_month": {STILL}})
+        return valid.select(pl.len()).collect().item()
 
     def parquet_files(self) -> set[Path]:
         return set((self.home / "warehouse").rglob("*.parquet"))

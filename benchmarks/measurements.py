@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import measure
+from benchmarks import build, measure
 from benchmarks.files import Files
 from benchmarks.lake import Lake
 from benchmarks.measure import Measured
@@ -230,4 +230,6 @@ MEASUREMENTS = {
     "growth": ("Growth of time and memory", growth),
     "new_month": ("One new month on a history", new_month),
     "workers": ("Standalone Spark, one and two workers", workers),
+    "build": ("Build of all models, over growing claims", lambda bench: build.growth(bench.data)),
+    "build_month": ("Build of one new month on a history", lambda bench: build.new_month(bench.data)),
 }
