@@ -18,6 +18,7 @@ from spark_jobs.silver.claim import STILL
 from spark_jobs.tables import Table
 
 FOLLOWED = (tables.DELIVERY, tables.DELIVERY_FINDING, tables.CLAIM, tables.CLAIM_DRUG, tables.CLAIM_PAYER, tables.PERSON_LINK)
+LOOKS_BACK = 12  # months: who used an ingredient in them does not start it anew (int_new_start)
 SERVICE_MONTH = "intermediate.int_service_month"  # of dbt: read as the last build that ended well left it, also after one that did not
 
 
@@ -40,11 +41,14 @@ class Touched:
         A month that no claim had before, or has any more, makes the year longer or shorter for every population: then rows of all of
         them are made anew.
         """
-        found = periods(self._months_of_figures())
+        figures = self._months_of_figures()
+        found = periods(figures)
         values: dict[str, Any] = {
             "insurer_number": sorted(self.insurers),
             "service_month": sorted(self.service_months),
             "claim_month": sorted(self.claim_months),
+            "month_of_figure": sorted(figures),
+            "first_month_of_past": later(min(figures), -LOOKS_BACK) if figures else None,
             "period": {kind: sorted(months) for kind, months in found.items()},
             "month_of_period": _months(found),
             "month_of_fiscal_year": _months({"fiscal_year": found["fiscal_year"]}),
@@ -55,10 +59,10 @@ class Touched:
         return values
 
     def _months_of_figures(self) -> set[int]:
-        """The touched months, and those with data in which a new start looks back on one of them: the twelve after it, or all, where the
-        data begin earlier than before."""
-        known = self.known_months
-        after = {month for month in known for touched in self.service_months if touched < month <= later(touched, 12)}
+        """The touched months, and those with data whose figures can look back on one of them: the next twelve, in which a new start can
+        be one no more, and the eleven in which what it uses counts. All, where the data begin earlier than before."""
+        known, last = self.known_months, LOOKS_BACK + 11
+        after = {month for month in known for touched in self.service_months if touched < month <= later(touched, last)}
         begins_earlier = bool(known) and min(self.service_months, default=min(known)) < min(known)
         return set(self.service_months) | (known if begins_earlier else after)
 

@@ -3,6 +3,7 @@ What a build makes anew. `lake build` gives var `touched` (spark_jobs/touched.py
 build: column → values that rows containing a change can have, no column = any value. Without it everything is made anew.
 
 A model with config `replace_by` (its key columns among those below) then has only such rows computed and put in place of the old ones.
+`month_of_figure` stands for service_month in those months, later ones included, in which a new start can be another one.
 #}
 {% macro touched(columns, alias='') -%}
     {%- set touched = var('touched', none) -%}
@@ -11,6 +12,7 @@ A model with config `replace_by` (its key columns among those below) then has on
     {%- for column in columns -%}
         {%- if column not in touched -%} true
         {%- elif column == 'period' -%} {{ touched_period(prefix) }}
+        {%- elif column == 'month_of_figure' -%} {{ prefix }}service_month in ({{ literals(touched[column]) }})
         {%- else -%} {{ prefix }}{{ column }} in ({{ literals(touched[column]) }})
         {%- endif -%}
         {{- ' and ' if not loop.last }}
@@ -22,6 +24,12 @@ A model with config `replace_by` (its key columns among those below) then has on
 {% macro within_touched_periods(service_month) -%}
     {%- set touched = var('touched', none) -%}
     {%- if touched is not mapping or not config.get('replace_by') -%} true {%- else -%} {{ service_month }} in ({{ literals(touched['month_of_period']) }}) {%- endif -%}
+{%- endmacro %}
+
+{# Months back to the first that a new start of a touched month looks at. #}
+{% macro within_touched_past(service_month) -%}
+    {%- set touched = var('touched', none) -%}
+    {%- if touched is not mapping or touched['first_month_of_past'] is none -%} true {%- else -%} {{ service_month }} >= {{ touched['first_month_of_past'] }} {%- endif -%}
 {%- endmacro %}
 
 {% macro touched_period(prefix='') -%}

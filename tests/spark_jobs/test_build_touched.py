@@ -75,6 +75,10 @@ def test_late_claims_touch_rows_of_their_insurer_and_months(lake):
         predicate = str(commit["operationParameters"])
         assert OSAKA in predicate and TOKYO not in predicate and "202504" in predicate, (mart, commit)
     assert version(lake, "fct_ndb_share") == before["fct_ndb_share"]
+    # what a line could save follows the price that all insurers pay in its month
+    for table in ("intermediate.db/int_saving_line", "intermediate.db/int_payer_gain", "intermediate.db/int_saving_cell"):
+        (commit,) = DeltaTable(lake.warehouse / table).history(1)
+        assert re.search(r"202503\b.*202504\b", str(commit["operationParameters"])), (table, commit)
 
 
 def months_of_new_starts(settings) -> set[int]:

@@ -131,3 +131,12 @@ def test_variables_name_the_populations_of_the_insurers(lake):
     assert values["population_key"] == [TOKYO, "all", "kenpo"]
     assert values["period"]["fiscal_year"] == [2025] and values["period"]["month"] == [202504, 202505], "a new start looks back"
     assert min(values["month_of_period"]) == 202405 and max(values["month_of_period"]) == 202604
+
+
+def test_figures_look_back_on_a_touched_month_for_a_year_and_what_a_new_start_uses_for_eleven_months_more(lake):
+    months = [touched.later(202301, no) for no in range(60)]
+    found = touched.Touched(frozenset({OSAKA}), frozenset({202401}), frozenset(), frozenset(months)).variables(lake)
+    assert found["month_of_figure"] == [touched.later(202401, no) for no in range(24)]
+    assert found["first_month_of_past"] == 202301
+    earlier = touched.Touched(frozenset({OSAKA}), frozenset({202212}), frozenset(), frozenset(months)).variables(lake)
+    assert earlier["month_of_figure"] == [202212, *months]

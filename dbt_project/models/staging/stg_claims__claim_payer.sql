@@ -1,5 +1,7 @@
 select
     claim_key,
+    insurer_number,
+    service_month,
     file_sha256,
     payer_order,
     law_number,

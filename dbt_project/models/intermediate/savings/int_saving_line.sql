@@ -1,7 +1,9 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', liquid_by=['service_month'], replace_by=['month_of_figure']) }}
 
 with claim as (
     select
+        insurer_number,
+        service_month,
         claim_key,
         file_sha256,
         cast(patient_percent / 100 as decimal(3, 2)) as patient_rate
@@ -10,10 +12,15 @@ with claim as (
 
 not_insured as (
     select
+        drug.insurer_number,
+        drug.service_month,
         drug.claim_key,
         drug.line_no
     from {{ ref('stg_claims__claim_drug') }} as drug
-    left semi join claim on drug.claim_key = claim.claim_key and drug.file_sha256 = claim.file_sha256
+    left semi join claim
+        on
+            drug.insurer_number = claim.insurer_number and drug.service_month = claim.service_month
+            and drug.claim_key = claim.claim_key and drug.file_sha256 = claim.file_sha256
     where drug.is_paid_by_insurer = false
 ),
 
@@ -50,8 +57,12 @@ line as (
             and use.person_id = start.person_id
             and use.ingredient_key = start.ingredient_key
             and {{ month_number('use.service_month') }} - {{ month_number('start.service_month') }} between 0 and 11
-    left join claim on use.claim_key = claim.claim_key
-    left join not_insured on use.claim_key = not_insured.claim_key and use.line_no = not_insured.line_no
+    left join claim
+        on use.insurer_number = claim.insurer_number and use.service_month = claim.service_month and use.claim_key = claim.claim_key
+    left join not_insured
+        on
+            use.insurer_number = not_insured.insurer_number and use.service_month = not_insured.service_month
+            and use.claim_key = not_insured.claim_key and use.line_no = not_insured.line_no
     where use.product_role in ('REF', 'BS', 'bioAG') and use.quantity_claim_unit is not null
 ),
 

@@ -46,6 +46,8 @@ marked as (
 
 payer as (
     select
+        insurer_number,
+        service_month,
         claim_key,
         file_sha256,
         count(*) as payer_count,
@@ -53,7 +55,7 @@ payer as (
         min(points_decided) as points_decided,
         min(copay_amount_yen) as copay_amount_yen
     from {{ ref('stg_claims__claim_payer') }}
-    group by claim_key, file_sha256
+    group by insurer_number, service_month, claim_key, file_sha256
 ),
 
 unit as (
@@ -74,7 +76,10 @@ unit as (
         end as public_law_number,
         case when count(payer.copay_amount_yen) = count(*) then sum(payer.copay_amount_yen) end as public_copay_yen
     from claim
-    left join payer on claim.claim_key = payer.claim_key and claim.file_sha256 = payer.file_sha256
+    left join payer
+        on
+            claim.insurer_number = payer.insurer_number and claim.service_month = payer.service_month
+            and claim.claim_key = payer.claim_key and claim.file_sha256 = payer.file_sha256
     group by {{ unit_keys('claim') }}
 )
 

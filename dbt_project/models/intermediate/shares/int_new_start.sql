@@ -1,3 +1,5 @@
+{{ config(materialized='table', replace_by=['insurer_number', 'month_of_figure']) }}
+
 -- any product of the ingredient counts as use, SAME and what a DPC bundle paid too: a change of product is no start
 with used as (
     select distinct
@@ -7,7 +9,7 @@ with used as (
         service_month,
         {{ month_number('service_month') }} as month_number
     from {{ ref('int_drug_line') }}
-    where person_id is not null
+    where person_id is not null and {{ within_touched_past('service_month') }}
 ),
 
 first_month as (
@@ -25,11 +27,11 @@ history as (
 after as (
     select
         *,
-        month_number - max(month_number) over (
+        count(*) over (
             partition by insurer_number, person_id, ingredient_key
             order by month_number
-            range between unbounded preceding and 1 preceding
-        ) as months_since_last_use
+            range between 12 preceding and 1 preceding
+        ) as month_count_before
     from used
 ),
 
@@ -38,7 +40,7 @@ start as (
     from after
     inner join history on after.insurer_number = history.insurer_number
     where
-        coalesce(after.months_since_last_use > 12, true)
+        after.month_count_before = 0
         and after.month_number - 12 >= history.first_month_number
 ),
 

@@ -11,7 +11,10 @@ with bundled as (
         drug.quantity_claim_unit / product.claim_units_per_price_list_unit as quantity,
         drug.quantity_claim_unit * product.saving_yen_per_claim_unit as saving_yen
     from {{ ref('stg_claims__claim') }} as claim
-    inner join {{ ref('stg_claims__claim_drug') }} as drug on claim.claim_key = drug.claim_key and claim.file_sha256 = drug.file_sha256
+    inner join {{ ref('stg_claims__claim_drug') }} as drug
+        on
+            claim.insurer_number = drug.insurer_number and claim.service_month = drug.service_month
+            and claim.claim_key = drug.claim_key and claim.file_sha256 = drug.file_sha256
     inner join {{ ref('int_product_month') }} as product
         on claim.service_month = product.service_month and drug.drug_code = product.drug_code
     where drug.bundle_kind = 'dpc' and product.product_role in ('BS', 'bioAG') and drug.quantity_claim_unit is not null

@@ -1,3 +1,5 @@
+{{ config(replace_by=['period']) }}
+
 {%- set measures = [
     'bs_quantity', 'ref_quantity', 'form_quantity', 'form_saving_yen', 'form_nominal_insurer_yen', 'full_quantity', 'full_saving_yen',
     'full_nominal_insurer_yen', 'new_quantity', 'new_saving_yen', 'new_nominal_insurer_yen', 'other_form_quantity', 'restricted_quantity',
