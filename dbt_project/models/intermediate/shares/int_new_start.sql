@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 -- any product of the ingredient counts as use, SAME and what a DPC bundle paid too: a change of product is no start
 with used as (
     select distinct
