@@ -163,7 +163,7 @@ def claims(inbox: Path, as_of: int | None = None, read: "Read | None" = None) ->
     insurer form of its month does not hold the same claim.
     """
     read = read or claim
-    of_insurers = list(ever_claimed(inbox, read))
+    of_insurers, of_providers = list(ever_claimed(inbox, read)), claims_of_providers(inbox, read)
     back = {
         search_no(receipt, kind)
         for path, kind in files(inbox)
@@ -173,17 +173,28 @@ def claims(inbox: Path, as_of: int | None = None, read: "Read | None" = None) ->
     known = [c for c in of_insurers if as_of is None or c.claim_month <= as_of]
     yield from (c for c in known if c.search_no not in back)
     both = Counter(identity(c) for c in of_insurers)
+    for found in of_providers:
+        if both[identity(found)]:
+            both[identity(found)] -= 1
+        elif as_of is None or found.claim_month <= as_of:
+            yield found
+
+
+def claims_of_providers(inbox: Path, read: "Read") -> Iterator[Claim]:
+    """Every claim of the claim form."""
     for path, kind in claim_form_files(inbox):
         for receipt in claim_form_receipts(path, kind):
-            found = read(receipt, kind)
-            if both[identity(found)]:
-                both[identity(found)] -= 1
-            elif as_of is None or found.claim_month <= as_of:
-                yield found
+            yield read(receipt, kind)
+
+
+def ever_delivered(inbox: Path) -> Iterator[Claim]:
+    """Every receipt of either form that claims, copies and those that went back too: whoever they name is a person to silver."""
+    yield from ever_claimed(inbox)
+    yield from claims_of_providers(inbox, claim)
 
 
 def ever_claimed(inbox: Path, read: "Read | None" = None) -> Iterator[Claim]:
-    """Every claim of the insurer form, those that went back later too: whoever they name is a person to silver."""
+    """Every claim of the insurer form, those that went back later too."""
     for path, kind in files(inbox):
         for receipt in receipts(path):
             if receipt[0].data_id != RETURNED:
@@ -432,11 +443,18 @@ def products() -> dict[str, Product]:
             row["ingredient_key"],
             row["role"],
             factor,
-            per_claim_unit((price for r in same_code for price in price_list(r)), factor),
+            (*per_claim_unit((price for r in same_code for price in price_list(r)), factor), *printed_by_ndb(code)),
             per_claim_unit(price_list(reference), factor) if reference else (),
             ratio,
         )
     return found
+
+
+def printed_by_ndb(code: str) -> Iterator[tuple[date, date, Decimal]]:
+    """Claims of ソマトロピンBS stood under another 12-digit code in 2022 and 2023, whose price NDB Open Data prints."""
+    for row in seed("drug_price_ndb.csv"):
+        if row["drug_code"] == code:
+            yield day(row["valid_from"]), day(row["valid_to"]), Decimal(row["price_yen"])
 
 
 def price_in(prices: tuple[tuple[date, date, Decimal], ...], month: int) -> Decimal | None:
@@ -479,11 +497,12 @@ def grains(amount: Fraction) -> int:
     return whole.numerator
 
 
-def uses(found: Iterable[Claim]) -> Iterator[Use]:
+def uses(found: Iterable[Claim], is_bundled: bool = False) -> Iterator[Use]:
+    """Of what counts, or of what the bundles of DPC stays pay."""
     known = products()
     for c in found:
         for drug in c.drugs if c.insurer_number else ():
-            if drug.is_bundled:
+            if drug.is_bundled != is_bundled:
                 continue
             product = known.get(drug.code)
             if product and drug.quantity is not None and product.role in BIOSIMILAR + REFERENCE:
@@ -493,10 +512,6 @@ def uses(found: Iterable[Claim]) -> Iterator[Use]:
 def insurer_entries(config: Path) -> dict[str, dict]:
     entries = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in (config / "insurers").glob("*.yaml"))
     return {entry["insurer_number"]: entry for entry in entries}
-
-
-def insurer_kinds(config: Path) -> dict[str, str]:
-    return {number: entry["kind"] for number, entry in insurer_entries(config).items()}
 
 
 def fiscal_year(month: int) -> int:
@@ -630,7 +645,7 @@ def shares(claims: Iterable[Claim], kinds: dict[str, str], first_claim_months: d
             ]
             if counted[1]:
                 found[*cell, convention] = Share(*map(Fraction, counted), whole.patient_count, whole.both_patient_count)
-    return found
+    return {key: share for key, share in found.items() if share.denominator}
 
 
 @cache
