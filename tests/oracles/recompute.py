@@ -159,16 +159,18 @@ def western(text: str) -> str:
 def claims(inbox: Path, as_of: int | None = None, read: "Read | None" = None) -> Iterator[Claim]:
     """Every claim that counts, decided state, as known in a claim month or (None) now; `read` makes one of a receipt (default: claim).
 
-    A receipt returned by then (データ識別 8) does not count, its re-claim is a receipt of its own. A claim of the claim form counts if the
+    A receipt returned by then (データ識別 8) does not count, its re-claim is a receipt of its own, which ends it too: the return may not have
+    arrived. A claim of the claim form counts if the
     insurer form of its month does not hold the same claim.
     """
     read = read or claim
     of_insurers, of_providers = list(ever_claimed(inbox, read)), claims_of_providers(inbox, read)
     back = {
-        search_no(receipt, kind)
+        number
         for path, kind in files(inbox)
         for receipt in receipts(path)
-        if receipt[0].data_id == RETURNED and (as_of is None or returned_in(receipt, kind) <= as_of)
+        for number, month in closed_by(receipt, kind)
+        if as_of is None or month <= as_of
     }
     known = [c for c in of_insurers if as_of is None or c.claim_month <= as_of]
     yield from (c for c in known if c.search_no not in back)
@@ -209,6 +211,16 @@ def identity(c: Claim) -> tuple:
 def search_no(receipt: list[Line], kind: str) -> str:
     """検索番号, in MN."""
     return receipt[0].cells[position(kind, "MN", "reserved_1") - 1] if receipt[0].record == "MN" else ""
+
+
+def closed_by(receipt: list[Line], kind: str) -> Iterator[tuple[str, int]]:
+    """検索番号 of a claim that counts no more by this receipt, and the month from which on: a return, or a re-claim that names it in RE."""
+    if receipt[0].data_id == RETURNED:
+        yield search_no(receipt, kind), returned_in(receipt, kind)
+    else:
+        (head, *_) = (line for line in receipt if line.record == "RE" and line.data_id == SENT)
+        if number := head.cells[position(kind, "RE", "search_no") - 1].strip():
+            yield number, claim(receipt, kind).claim_month
 
 
 def returned_in(receipt: list[Line], kind: str) -> int:
