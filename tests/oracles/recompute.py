@@ -448,6 +448,8 @@ def products() -> dict[str, Product]:
     for (code, factor), same_code in of_code.items():
         row = same_code[-1]
         reference = by_yakka.get(row["matched_reference_yakka_code_12"])
+        if reference and not reference["receipt_code_9"]:  # エスポー syringes, listed until 2021-03: their 9-digit codes are not known
+            reference = None  # not computable, though the price list had a price
         scaled = row["match_kind"] == "per_unit_content"
         ratio = (milligrams(row) / milligrams(reference)).quantize(Decimal("1e-8"), ROUND_HALF_UP) if scaled and reference else Decimal(1)
         found[code] = Product(
