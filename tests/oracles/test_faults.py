@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import random_lake
 from deltalake import DeltaTable
 from test_random_consortia import ORACLES
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = ("spark_jobs", "dbt_project", "tests")
-SEED = 15  # of random_lake.py
+SEED, FIRST_MONTH = 15, 202406  # of random_lake.py; over a price revision, with returns, corrections, nine insurers
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ SHARE, REALISED = "test_marts_equal_recomputation.py::test_fct_biosimilar_share"
 FAULTS = {
     "price of the wrong month": Fault(
         f"{DRUGS}/int_product_month.sql", "and product.service_month = reference.service_month",
-        "and reference.service_month = (select min(first.service_month) from price as first)", REALISED, "int_product_month+,+fct_saving_realised",
+        f"and reference.service_month = {FIRST_MONTH}", REALISED, "int_product_month+,+fct_saving_realised",
     ),
     "unit factor left out": Fault(
         f"{STAGING}/stg_masters__biosimilar_product.sql", "{% if var('is_dose_converted_to_kit') -%}", "{% if false -%}",
@@ -97,6 +98,10 @@ def test_each_fault_has_a_place(name: str):
     assert f"def {test}(" in (ROOT / "tests/oracles" / file).read_text(encoding="utf-8")
 
 
+def test_the_lake_of_the_faults_begins_where_they_say():
+    assert random_lake.draw(SEED).first_service_month == FIRST_MONTH
+
+
 @pytest.fixture(scope="module")
 def red(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bool]:
     """Fault → whether its oracle turned red; the oracles are green without it."""
@@ -115,8 +120,6 @@ def test_each_fault_turns_an_oracle_red(red: dict[str, bool], name: str):
 
 def main(place: Path) -> None:
     """Lake and faults below `place`; red.json says which were seen."""
-    import random_lake
-
     from spark_jobs import build, session
 
     settings = random_lake.main(place / "lake", SEED)
