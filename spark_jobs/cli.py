@@ -304,7 +304,7 @@ def inspect(
 
 @app.command()
 def explain(
-    figure: Annotated[str, typer.Argument(help="fct_biosimilar_share or fct_generic_share")],
+    figure: Annotated[str, typer.Argument(help="fct_biosimilar_share, fct_biosimilar_kpi, fct_generic_share, fct_saving_…")],
     filters: Annotated[list[str] | None, typer.Argument(help="key=value of the row, e.g. ingredient_key=infliximab period=202504")] = None,
     lines: Annotated[bool, typer.Option("--lines", help="show the pseudonymised lines of the claims shown")] = False,
     limit: Annotated[int, typer.Option(help="rows shown of each list; totals are of all", min=1)] = 20,

@@ -99,3 +99,10 @@ def tiny_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "said.txt").write_text(done.stdout + done.stderr)
     assert done.returncode == 0, done.stderr[-5000:]
     return place
+
+
+@pytest.fixture(scope="session")
+def lake_config(tiny_lake: Path) -> Path:
+    """config/ of that lake: its own, or the project's."""
+    own = tiny_lake / "config"
+    return own if own.exists() else ROOT / "config"

@@ -21,6 +21,9 @@ PAGE = ROOT / "docs" / "verification.md"
 BEGIN, END = "<!-- make test-long: begin -->", "<!-- make test-long: end -->"
 LIMIT_SECONDS = 45 * 60
 FUZZ, ORDER, KILLED = "tests/fuzz", "tests/end_to_end/test_any_order.py", "tests/end_to_end/test_killed.py"
+RANDOM, FAULTS = "tests/oracles/test_random_consortia.py", "tests/oracles/test_faults.py"
+
+APART = (FUZZ, ORDER, KILLED, RANDOM, FAULTS)
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,16 @@ PARTS = {
         f"killed-{command}": Part(f"SIGKILL during lake {command}", (KILLED, "-m", "long", "-k", f"anywhere and {command}"))
         for command in ("deliver", "ingest", "maintain", "erase")
     },
-    "other": Part(
-        "other long tests", ("tests", "-m", "long and not airflow", f"--ignore={FUZZ}", f"--ignore={ORDER}", f"--ignore={KILLED}")
-    ),
+    **{
+        f"oracle-seed-{no}": Part("marts of a random consortium", (RANDOM, "-m", "long", "-k", f"recomputation and [{no}]"))
+        for no in range(20)
+    },
+    **{
+        f"sequence-{no}": Part("random deliveries, built step by step", (RANDOM, "-m", "long", "-k", f"sequence and [{no}]"))
+        for no in range(3)
+    },
+    "faults": Part("deliberate faults", (FAULTS, "-m", "long")),
+    "other": Part("other long tests", ("tests", "-m", "long and not airflow", *(f"--ignore={apart}" for apart in APART))),
     "jobs": Part("all short tests", ("-m", "not tiny_lake and not long and not airflow")),
     "tiny-lake": Part("the small whole lake", ("-m", "tiny_lake and not long")),
 }

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -62,13 +63,18 @@ def begin(place: Path) -> None:
     from spark_jobs.settings import Settings
     from spark_jobs.synthetic import consortium
 
+    sys.path.append(str(Path(__file__).resolve().parents[1] / "oracles"))
+    import supply_lists
+
     settings, steps, inbox = Settings(), {}, place / "inbox"
     consortium.write(
         settings, place, members=MEMBERS, least_members=LEAST_MEMBERS, biologic_use=BIOLOGIC_USE,
         first_service_month=FIRST_SERVICE_MONTH, months=MONTHS, seed=SEED,
     )  # fmt: skip
+    supply_lists.write(place / "masters", Random(SEED), FIRST_SERVICE_MONTH, MONTHS)
     with session.hold_lake(settings, "test"):
         load.run(settings, "shipped")
+        load.run(settings, "supply-status", place / "masters")
         keys.create(settings, None)
 
         put(sorted(inbox.glob(f"*/{LAST_CLAIM_MONTH}")), inbox, place / "aside")

@@ -159,31 +159,44 @@ def western(text: str) -> str:
 def claims(inbox: Path, as_of: int | None = None, read: "Read | None" = None) -> Iterator[Claim]:
     """Every claim that counts, decided state, as known in a claim month or (None) now; `read` makes one of a receipt (default: claim).
 
-    A receipt returned by then (データ識別 8) does not count, its re-claim is a receipt of its own. A claim of the claim form counts if the
+    A receipt returned by then (データ識別 8) does not count, its re-claim is a receipt of its own, which ends it too: the return may not have
+    arrived. A claim of the claim form counts if the
     insurer form of its month does not hold the same claim.
     """
     read = read or claim
-    of_insurers = list(ever_claimed(inbox, read))
+    of_insurers, of_providers = list(ever_claimed(inbox, read)), claims_of_providers(inbox, read)
     back = {
-        search_no(receipt, kind)
+        number
         for path, kind in files(inbox)
         for receipt in receipts(path)
-        if receipt[0].data_id == RETURNED and (as_of is None or returned_in(receipt, kind) <= as_of)
+        for number, month in closed_by(receipt, kind)
+        if as_of is None or month <= as_of
     }
     known = [c for c in of_insurers if as_of is None or c.claim_month <= as_of]
     yield from (c for c in known if c.search_no not in back)
     both = Counter(identity(c) for c in of_insurers)
+    for found in of_providers:
+        if both[identity(found)]:
+            both[identity(found)] -= 1
+        elif as_of is None or found.claim_month <= as_of:
+            yield found
+
+
+def claims_of_providers(inbox: Path, read: "Read") -> Iterator[Claim]:
+    """Every claim of the claim form."""
     for path, kind in claim_form_files(inbox):
         for receipt in claim_form_receipts(path, kind):
-            found = read(receipt, kind)
-            if both[identity(found)]:
-                both[identity(found)] -= 1
-            elif as_of is None or found.claim_month <= as_of:
-                yield found
+            yield read(receipt, kind)
+
+
+def ever_delivered(inbox: Path) -> Iterator[Claim]:
+    """Every receipt of either form that claims, copies and those that went back too: whoever they name is a person to silver."""
+    yield from ever_claimed(inbox)
+    yield from claims_of_providers(inbox, claim)
 
 
 def ever_claimed(inbox: Path, read: "Read | None" = None) -> Iterator[Claim]:
-    """Every claim of the insurer form, those that went back later too: whoever they name is a person to silver."""
+    """Every claim of the insurer form, those that went back later too."""
     for path, kind in files(inbox):
         for receipt in receipts(path):
             if receipt[0].data_id != RETURNED:
@@ -198,6 +211,16 @@ def identity(c: Claim) -> tuple:
 def search_no(receipt: list[Line], kind: str) -> str:
     """検索番号, in MN."""
     return receipt[0].cells[position(kind, "MN", "reserved_1") - 1] if receipt[0].record == "MN" else ""
+
+
+def closed_by(receipt: list[Line], kind: str) -> Iterator[tuple[str, int]]:
+    """検索番号 of a claim that counts no more by this receipt, and the month from which on: a return, or a re-claim that names it in RE."""
+    if receipt[0].data_id == RETURNED:
+        yield search_no(receipt, kind), returned_in(receipt, kind)
+    else:
+        (head, *_) = (line for line in receipt if line.record == "RE" and line.data_id == SENT)
+        if number := head.cells[position(kind, "RE", "search_no") - 1].strip():
+            yield number, claim(receipt, kind).claim_month
 
 
 def returned_in(receipt: list[Line], kind: str) -> int:
@@ -425,6 +448,8 @@ def products() -> dict[str, Product]:
     for (code, factor), same_code in of_code.items():
         row = same_code[-1]
         reference = by_yakka.get(row["matched_reference_yakka_code_12"])
+        if reference and not reference["receipt_code_9"]:  # エスポー syringes, listed until 2021-03: their 9-digit codes are not known
+            reference = None  # not computable, though the price list had a price
         scaled = row["match_kind"] == "per_unit_content"
         ratio = (milligrams(row) / milligrams(reference)).quantize(Decimal("1e-8"), ROUND_HALF_UP) if scaled and reference else Decimal(1)
         found[code] = Product(
@@ -432,11 +457,18 @@ def products() -> dict[str, Product]:
             row["ingredient_key"],
             row["role"],
             factor,
-            per_claim_unit((price for r in same_code for price in price_list(r)), factor),
+            (*per_claim_unit((price for r in same_code for price in price_list(r)), factor), *printed_by_ndb(code)),
             per_claim_unit(price_list(reference), factor) if reference else (),
             ratio,
         )
     return found
+
+
+def printed_by_ndb(code: str) -> Iterator[tuple[date, date, Decimal]]:
+    """Claims of ソマトロピンBS stood under another 12-digit code in 2022 and 2023, whose price NDB Open Data prints."""
+    for row in seed("drug_price_ndb.csv"):
+        if row["drug_code"] == code:
+            yield day(row["valid_from"]), day(row["valid_to"]), Decimal(row["price_yen"])
 
 
 def price_in(prices: tuple[tuple[date, date, Decimal], ...], month: int) -> Decimal | None:
@@ -479,11 +511,12 @@ def grains(amount: Fraction) -> int:
     return whole.numerator
 
 
-def uses(found: Iterable[Claim]) -> Iterator[Use]:
+def uses(found: Iterable[Claim], is_bundled: bool = False) -> Iterator[Use]:
+    """Of what counts, or of what the bundles of DPC stays pay."""
     known = products()
     for c in found:
         for drug in c.drugs if c.insurer_number else ():
-            if drug.is_bundled:
+            if drug.is_bundled != is_bundled:
                 continue
             product = known.get(drug.code)
             if product and drug.quantity is not None and product.role in BIOSIMILAR + REFERENCE:
@@ -493,10 +526,6 @@ def uses(found: Iterable[Claim]) -> Iterator[Use]:
 def insurer_entries(config: Path) -> dict[str, dict]:
     entries = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in (config / "insurers").glob("*.yaml"))
     return {entry["insurer_number"]: entry for entry in entries}
-
-
-def insurer_kinds(config: Path) -> dict[str, str]:
-    return {number: entry["kind"] for number, entry in insurer_entries(config).items()}
 
 
 def fiscal_year(month: int) -> int:
@@ -630,7 +659,7 @@ def shares(claims: Iterable[Claim], kinds: dict[str, str], first_claim_months: d
             ]
             if counted[1]:
                 found[*cell, convention] = Share(*map(Fraction, counted), whole.patient_count, whole.both_patient_count)
-    return found
+    return {key: share for key, share in found.items() if share.denominator}
 
 
 @cache

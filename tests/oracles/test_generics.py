@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import recompute
 import recompute_generics
-from test_marts_equal_recomputation import ROOT, differences, mart, rows
+from test_marts_equal_recomputation import differences, mart, rows
 
 FIGURES = ["numerator", "denominator", "share_ratio", "unclassified_quantity", "unconverted_quantity", "unpriced_quantity"]
 
 
 @pytest.fixture(scope="module")
-def uses(tiny_lake: Path) -> list[recompute_generics.Use]:
-    return list(recompute_generics.uses(recompute.claims(tiny_lake / "inbox")))
+def uses(claims: list[recompute.Claim]) -> list[recompute_generics.Use]:
+    return list(recompute_generics.uses(claims))
 
 
 def test_there_is_something_to_compare(uses: list[recompute_generics.Use]):
@@ -23,7 +23,7 @@ def test_there_is_something_to_compare(uses: list[recompute_generics.Use]):
     assert {(use.claim.claim_kind, use.drug.is_bundled) for use in uses} > {("dpc", True), ("dpc", False), ("pha", False), ("den", False)}
 
 
-def test_fct_generic_share(tiny_lake: Path, uses: list[recompute_generics.Use]):
+def test_fct_generic_share(tiny_lake: Path, kinds: dict[str, str], uses: list[recompute_generics.Use]):
     expected = {
         key: (
             share.numerator,
@@ -33,7 +33,7 @@ def test_fct_generic_share(tiny_lake: Path, uses: list[recompute_generics.Use]):
             share.unconverted,
             share.unpriced,
         )
-        for key, share in recompute_generics.shares(uses, recompute.insurer_kinds(ROOT / "config")).items()
+        for key, share in recompute_generics.shares(uses, kinds).items()
     }
     found = rows(mart(tiny_lake, "fct_generic_share"), list(recompute_generics.COORDINATES), FIGURES)
     wrong = differences(found, expected)

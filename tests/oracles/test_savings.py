@@ -1,6 +1,7 @@
 """Savings, made and possible, and who gains by them, equal a slow recomputation from the receipt files and the lists."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import date
 from fractions import Fraction
@@ -12,11 +13,11 @@ import payer_gain
 import polars as pl
 import pytest
 import recompute
+import supply_lists
 import yaml
 from recompute import BIOSIMILAR, Line, position, price_in
 
-ROOT = Path(__file__).resolve().parents[2]
-NEAR = 0.01  # yen or units: the marts divide at six decimals,
+NEAR, NEAR_RATIO = 0.01, 1e-8  # yen or units: the marts divide at six decimals,
 NEAR_PART = 1e-7  # and a peer's share has eight
 LEAST_PEER_INSURERS = 5  # fewer would tell each other their shares
 ZERO = Fraction(0)
@@ -128,8 +129,8 @@ def is_listed(code: str, month: int) -> bool:
     return first.year * 100 + first.month <= month <= last.year * 100 + last.month
 
 
-def saved_lines(claims: list[PaidClaim], starts: dict[str, int]) -> list[Saved]:
-    """Every counted line of a known insurer. `starts`: insurer → first claim month."""
+def saved_lines(claims: list[PaidClaim], starts: dict[str, int], supply: Path) -> list[Saved]:
+    """Every counted line of a known insurer. `starts`: insurer → first claim month; `supply`: publications of 供給状況."""
     lines = []
     for c in claims:
         for drug, is_insured in zip(c.drugs, c.is_insured, strict=True):
@@ -145,14 +146,14 @@ def saved_lines(claims: list[PaidClaim], starts: dict[str, int]) -> list[Saved]:
             lines.append(line)
     known = [c for c in claims if c.insurer_number in starts]
     new_starts = recompute.new_starts(known, frozenset(c.service_month for c in known), starts)
-    offers = replacements(lines)
+    offers = replacements(lines, supply)
     for line in lines:
         c, product = line.use.claim, line.use.product
         if product.role in BIOSIMILAR:
             line.made, line.constant = saving(line.use, c.service_month), saving(line.use, BASE_MONTH)
             continue
         offer = offers(c.service_month, line.form)
-        line.reach = "no_price" if line.value is None else "other_form" if offer is None else "reachable"
+        line.reach = "no_price" if line.value is None else offer if isinstance(offer, str) else "reachable"
         if line.reach == "reachable":
             line.same_form = line.full = line.value - line.use.quantity * offer
         year = {recompute.earlier(c.service_month, n) for n in range(12)}
@@ -169,27 +170,35 @@ def saving(use: recompute.Use, month: int) -> Fraction | None:
     return use.quantity * (Fraction(reference) * Fraction(use.product.reference_units) - Fraction(price))
 
 
-def replacements(lines: list[Saved]):
-    """(month, form) → yen of a BS of the form per claim unit of the reference: mean of those used in the month, else of those listed."""
+def replacements(lines: list[Saved], supply: Path):
+    """(month, form) → yen of a BS of the form per claim unit of the reference: mean of those used in the month, else of those listed; only
+    of those that can be had at the end of the month. Or why there is none: other_form, restricted."""
     spent, used = defaultdict(Fraction), defaultdict(Fraction)
+    yakka = {code: row["yakka_code_12"] for row in recompute.seed("biosimilar_products.csv") for code in row["receipt_code_9"].split(";")}
+
+    def can_be_had(code: str, month: int) -> bool:
+        return yakka[code] not in supply_lists.restricted(supply, month)
+
     for line in lines:
-        if line.use.product.role == "BS" and line.value is not None:
-            spent[line.use.claim.service_month, line.form] += line.value
-            used[line.use.claim.service_month, line.form] += line.form_quantity
+        month, product = line.use.claim.service_month, line.use.product
+        if product.role == "BS" and line.value is not None and can_be_had(product.code, month):
+            spent[month, line.form] += line.value
+            used[month, line.form] += line.form_quantity
     of_form = defaultdict(list)
     for code, (form, units) in forms().items():
         if recompute.products()[code].role == "BS" and form != code:
             of_form[form].append((recompute.products()[code], units))
 
     @cache
-    def offer(month: int, form: str) -> Fraction | None:
-        offered = [
-            (Fraction(price), units)
+    def offer(month: int, form: str) -> Fraction | str:
+        listed = [
+            (p.code, Fraction(price), units)
             for p, units in of_form[form]
             if is_listed(p.code, month) and (price := price_in(p.prices, month)) is not None
         ]
+        offered = [(price, units) for code, price, units in listed if can_be_had(code, month)]
         if not offered:
-            return None
+            return "restricted" if listed else "other_form"
         if used[month, form]:
             return spent[month, form] / used[month, form]
         return sum(price / units for price, units in offered) / len(offered)
@@ -289,22 +298,11 @@ def unit(claims: list[PaidClaim], notes: set[str]) -> payer_gain.Unit:
 
 
 @pytest.fixture(scope="module")
-def starts() -> dict[str, int]:
-    entries = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "config" / "insurers").glob("*.yaml")]
-    return {entry["insurer_number"]: entry["start_claim_month"] for entry in entries}
-
-
-@pytest.fixture(scope="module")
 def lines(tiny_lake: Path, starts: dict[str, int]) -> list[Saved]:
     claims = list(recompute.claims(tiny_lake / "inbox", read=paid_claim))
-    found = saved_lines(claims, starts)
+    found = saved_lines(claims, starts, tiny_lake / "masters")
     divide(claims, found)
     return found
-
-
-@pytest.fixture(scope="module")
-def kinds() -> dict[str, str]:
-    return recompute.insurer_kinds(ROOT / "config")
 
 
 def mart(tiny_lake: Path, name: str) -> pl.DataFrame:
@@ -321,8 +319,9 @@ def differences(found: dict[tuple, tuple], expected: dict[tuple, list], names: l
     wrong = [f"missing: {key}" for key in expected.keys() - found.keys()] + [f"extra: {key}" for key in found.keys() - expected.keys()]
     for key in found.keys() & expected.keys():
         for name, one, other in zip(names, found[key], expected[key], strict=True):
+            near = NEAR_RATIO if name.endswith("_ratio") else NEAR
             if one != other and (
-                one is None or other is None or isinstance(one, str) or abs(Fraction(one) - other) > NEAR + NEAR_PART * abs(other)
+                one is None or other is None or isinstance(one, str) or abs(Fraction(one) - other) > near + NEAR_PART * abs(other)
             ):
                 wrong.append(
                     f"other: {key} {name} found {one}, expected {other if isinstance(other, str) or other is None else float(other)}"
@@ -334,24 +333,37 @@ def basis(seen: set[str]) -> str | None:
     return "interval" if "interval" in seen else "receipt_certain" if seen else None
 
 
+def sum_of(values: Iterable[Fraction]) -> Fraction:
+    return sum(values, ZERO)
+
+
+def insurer_rate(line: Saved) -> Fraction:
+    """給付割合 of a line; nothing where no insurance pays, or nobody knows the rate."""
+    return 1 - line.rate if line.is_insured and line.rate is not None else ZERO
+
+
 def test_there_is_something_to_divide(lines: list[Saved]):
     bases = {gains[1] for line in lines for gains in line.gains.values() if gains}
     assert bases == {"receipt_certain", "interval"}
     assert any(line.made is not None and line.made < 0 for line in lines)
-    assert any(line.is_new for line in lines) and {line.reach for line in lines} >= {"reachable", "other_form"}
+    assert any(line.is_new for line in lines) and {line.reach for line in lines} >= {"reachable", "other_form", "restricted"}
     assert any(gains[0][4] != 0 or gains[0][5] != 0 for line in lines for gains in line.gains.values() if gains)
 
 
 def test_fct_saving_realised(tiny_lake: Path, lines: list[Saved], kinds: dict[str, str]):
-    names = ["saving_yen", "negative_saving_yen", "constant_saving_yen", "constant_uncomputable_quantity", "nominal_insurer_yen", *SPLIT]
+    names = [
+        "saving_yen", "negative_saving_yen", "constant_saving_yen", "constant_uncomputable_quantity", "nominal_insurer_yen",
+        "nominal_patient_yen", "certain_yen", "undivided_yen", *SPLIT,
+    ]  # fmt: skip
     sums: dict[tuple, list[Fraction]] = defaultdict(lambda: [ZERO] * len(names))
     bases: dict[tuple, set[str]] = defaultdict(set)
     for line in lines:
         if line.use.product.role not in BIOSIMILAR:
             continue
         made, constant, gains = line.made or ZERO, line.constant, (line.gains or {}).get("made")
-        nominal = made * (1 - line.rate) if line.is_insured else ZERO
-        amounts = [made, min(made, ZERO), constant or ZERO, line.units if constant is None else ZERO, nominal]
+        nominal = made * insurer_rate(line)
+        amounts = [made, min(made, ZERO), constant or ZERO, line.units if constant is None else ZERO, nominal, made - nominal]
+        amounts += [made if gains and gains[1] == "receipt_certain" else ZERO, ZERO if gains else made]
         amounts += gains[0] if gains else [ZERO] * 6
         for cell in recompute.cells(line.use, kinds):
             key = (*cell, recompute.vintage(line.use.claim.service_month))
@@ -363,40 +375,53 @@ def test_fct_saving_realised(tiny_lake: Path, lines: list[Saved], kinds: dict[st
     assert not wrong, f"{len(wrong)} differ of {len(expected)} rows:\n" + "\n".join(wrong[:20])
 
 
-def test_fct_saving_potential(tiny_lake: Path, lines: list[Saved], kinds: dict[str, str]):
+MOVED = [
+    "quantity", "saving_yen", "unreached_quantity", "other_form_quantity", "restricted_quantity", "uncomputable_quantity", "nominal_insurer_yen",
+    "nominal_patient_yen",
+]  # fmt: skip
+OF_FULL = ["undivided_yen", *SPLIT]
+
+
+def test_fct_saving_potential(tiny_lake: Path, lines: list[Saved], kinds: dict[str, str], lake_config: Path):
     cells: dict[tuple, list[Saved]] = defaultdict(list)
     at = recompute.COORDINATES.index
     for line in lines:
         for cell in recompute.cells(line.use, kinds):
-            if (
-                cell[at("setting")] == "all"
-                and cell[at("period_kind")] in ("fiscal_year", "rolling_12")
-                and cell[at("ingredient_key")] != "all"
-            ):
+            if cell[at("setting")] == "all" and cell[at("period_kind")] == "fiscal_year" and cell[at("ingredient_key")] != "all":
                 cells[tuple(v for i, v in enumerate(cell) if i != at("setting"))].append(line)
-    scenarios = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "config" / "scenarios").glob("*.yaml")]
-    names = ["quantity", "saving_yen", "other_form_quantity", "nominal_insurer_yen"]
     shares = {cell: share(found) for cell, found in cells.items()}
     people = {cell: {(line.use.claim.insurer_number, line.use.claim.person) for line in found} for cell, found in cells.items()}
-    expected: dict[tuple, list] = {}
+    sums: dict[tuple, list[Fraction | None]] = {}
+    ratios: dict[tuple, tuple] = {}
+    bases: dict[tuple, set[str]] = defaultdict(set)
     at = BY_INGREDIENT.index
-    for scenario in scenarios:
+    for path in (lake_config / "scenarios").glob("*.yaml"):
+        scenario = yaml.safe_load(path.read_text(encoding="utf-8"))
         for cell, found in cells.items():
             wanted = target(scenario, cell, shares, people)
             if scenario["kind"] == "peer_share" and wanted is None:
                 continue
             amounts = scenario_amounts(scenario["kind"], wanted, found)
-            gains = [line.gains["full"] for line in found if line.gains.get("full")]
-            split = [sum((g[0][i] for g in gains), ZERO) for i in range(6)]
+            if scenario["kind"] == "full":
+                divisible = [line for line in found if line.full is not None]
+                gains = [line.gains["full"] for line in divisible if line.gains["full"]]
+                amounts.append(sum_of(line.full for line in divisible if not line.gains["full"]))
+                amounts += [sum_of(gain[0][i] for gain in gains) for i in range(6)]
+            else:
+                amounts += [None] * len(OF_FULL)
             for ingredient in (cell[at("ingredient_key")], "all"):
                 key = (*cell[: at("ingredient_key")], ingredient, *cell[at("ingredient_key") + 1 :], scenario["scenario_key"])
-                before = expected.setdefault(key, [ZERO] * (len(names) + 6))
-                expected[key] = [a + b for a, b in zip(before, [*amounts, *split], strict=True)]
-    for key in expected:
-        if key[-1] != "full":
-            expected[key][-6:] = [None] * 6
-    found = rows(mart(tiny_lake, "fct_saving_potential"), [*BY_INGREDIENT, "scenario_key"], [*names, *SPLIT])
-    wrong = differences(found, expected, [*names, *SPLIT])
+                before = sums.get(key, [None] * len(amounts))
+                sums[key] = [
+                    one if other is None else other if one is None else one + other for one, other in zip(before, amounts, strict=True)
+                ]
+                ratios[key] = (None, None) if ingredient == "all" else (shares[cell], wanted)
+                if scenario["kind"] == "full":
+                    bases[key] |= {gain[1] for gain in gains}
+    expected = {key: [*values, *ratios[key], basis(bases[key])] for key, values in sums.items()}
+    names = [*MOVED, *OF_FULL, "share_ratio", "target_share_ratio", "gain_basis"]
+    found = rows(mart(tiny_lake, "fct_saving_potential"), [*BY_INGREDIENT, "scenario_key"], names)
+    wrong = differences(found, expected, names)
     assert not wrong, f"{len(wrong)} differ of {len(expected)} rows:\n" + "\n".join(wrong[:20])
 
 
@@ -429,36 +454,31 @@ def target(scenario: dict, cell: tuple, shares: dict, people: dict) -> Fraction 
     return peers[ceil(Fraction(scenario["parameter"]) * len(peers)) - 1]
 
 
-def scenario_amounts(kind: str, wanted: Fraction | None, found: list[Saved]) -> list[Fraction]:
-    """Quantity that moves, yen, quantity without a BS of its form, yen of the insurer by benefit rate."""
+def scenario_amounts(kind: str, wanted: Fraction | None, found: list[Saved]) -> list[Fraction | None]:
+    """What MOVED names, of one ingredient."""
 
-    def total(values) -> Fraction:
-        return sum((v for v in values if v is not None), ZERO)
+    def quantity(lines: list[Saved]) -> Fraction:
+        return sum_of(line.units for line in lines)
 
-    def of_insurer(line: Saved) -> Fraction:
-        return 1 - line.rate if line.is_insured else ZERO
+    def of_reach(reach: str) -> list[Saved]:
+        return [line for line in found if line.reach == reach]
 
-    other_form = total(line.units for line in found if line.reach == "other_form")
-    reachable = [line for line in found if line.same_form is not None]
+    other_form, uncomputable, unreached, part = of_reach("other_form"), quantity(of_reach("no_price")), None, Fraction(1)
     if kind == "mean_price":
-        priced = [line for line in found if line.over_mean is not None]
-        over = total(line.over_mean for line in priced)
-        nominal = total(line.over_mean * of_insurer(line) for line in priced)
-        return [total(line.units for line in priced), max(over, ZERO), other_form, nominal if over > 0 else ZERO]
-    if kind == "full":
-        moved = [line for line in found if line.full is not None]
-        return [
-            total(line.units for line in moved),
-            total(line.full for line in moved),
-            other_form,
-            total(line.full * of_insurer(line) for line in moved),
-        ]
-    if kind == "new_starts":
-        reachable = [line for line in reachable if line.is_new]
-    units, yen = total(line.units for line in reachable), total(line.same_form for line in reachable)
-    nominal, part = total(line.same_form * of_insurer(line) for line in reachable), Fraction(1)
+        moved = [(line, line.over_mean) for line in found if line.over_mean is not None]
+    elif kind == "full":
+        moved = [(line, line.full) for line in found if line.full is not None]
+        uncomputable += quantity([line for line in other_form if line.full is None])
+    else:
+        moved = [(line, line.same_form) for line in found if line.same_form is not None and (line.is_new or kind != "new_starts")]
+    units, yen = quantity([line for line, _ in moved]), sum_of(value for _, value in moved)
+    nominal = sum_of(value * insurer_rate(line) for line, value in moved)
+    if kind == "mean_price" and yen <= 0:
+        yen = nominal = ZERO
     if wanted is not None:
-        bs = total(line.units for line in found if line.use.is_biosimilar)
-        moves = min(max(wanted * total(line.units for line in found) - bs, ZERO), units)
-        part = moves / units if units else ZERO
-    return [units * part, yen * part, other_form, nominal * part]
+        bs = quantity([line for line in found if line.use.is_biosimilar])
+        missing = max(wanted * quantity(found) - bs, ZERO)
+        moves = min(missing, units)
+        part, unreached = (moves / units if units else ZERO), missing - moves
+    yen, nominal = yen * part, nominal * part
+    return [units * part, yen, unreached, quantity(other_form), quantity(of_reach("restricted")), uncomputable, nominal, yen - nominal]
