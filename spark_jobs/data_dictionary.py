@@ -53,7 +53,9 @@ def _head() -> list[str]:
         "# データ辞書\n",
         "すべての表と列。`python -m spark_jobs.data_dictionary` が dbt のモデル、`spark_jobs/tables.py`、`config/measures` から作る",
         "（テストが一致を確かめる）。用語は [glossary.md](glossary.md)、出典は [sources.md](sources.md)。分析には `marts` を使う。",
-        "○ は必ず値がある列。年月は `YYYYMM`、比率は 0〜1。\n",
+        "○ は必ず値がある列。年月は `YYYYMM`、比率は 0〜1。",
+        "PostgreSQL では、他の保険者を含む集計の表に `hidden_ja`（秘匿の理由）が加わり、",
+        "その行の数値は null になる（[privacy.md](privacy.md#small-cells)）。\n",
     ]
 
 

@@ -100,7 +100,7 @@ def write(settings: Settings, found: Mapping[str, Mart]) -> str:
         _put(settings, _none())
         return "first publication: nothing to compare with"
     versions = {name: mart.version for name, mart in found.items() if name != NAME}
-    if versions == before.versions:
+    if versions == before.versions and NAME in found:
         return "no figure moved: these versions are published already"
     try:
         moved = [

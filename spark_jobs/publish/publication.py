@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from spark_jobs import config
-from spark_jobs.publish import figure_change, marts, report, serving
+from spark_jobs.publish import figure_change, marts, serving
+from spark_jobs.publish.report import page
 from spark_jobs.settings import Settings
 
 
@@ -13,6 +14,6 @@ def run(settings: Settings, region_key: str) -> str:
     versions = {name: mart.version for name, mart in marts.read(settings).items() if name != figure_change.NAME}
     moved = figure_change.write(settings, marts.read(settings))
     store = serving.load(settings)
-    path, is_new = report.write(settings, region_key)
+    path, is_new = page.write(settings, region_key)
     figure_change.record(settings, versions, datetime.now(UTC))
     return f"{moved}\n{store}\nreport: {'written' if is_new else 'skipped, nothing changed'}: {path}"

@@ -1,6 +1,7 @@
 """The serving store: the marts in PostgreSQL, one login per insurer, each sees the shared rows and its own.
 
-A load is one transaction: readers see the old publication or the new one, whole. Row-level security is generated from `config/insurers`
+A load is one transaction: readers see the old publication or the new one, whole. In rows that others read, small cells are hidden
+(`disclosure.py`). Row-level security is generated from `config/insurers`
 (table `access.login_insurer`) and forced; a table that names insurers or people and has no rule below is loaded but nobody is let in.
 See `postgres.py` for the server itself: as root it runs as the OS user `pgserver` and opens the folders above LAKE_HOME.
 """
@@ -9,10 +10,12 @@ import json
 import re
 import signal
 import threading
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 
+import polars as pl
 import psycopg
 import pyarrow as pa
 from psycopg import sql
@@ -21,11 +24,12 @@ from rich.console import Console
 
 from spark_jobs import config
 from spark_jobs.errors import ExitCode, LakeError
-from spark_jobs.publish import figure_change, marts
-from spark_jobs.publish.marts import Mart
+from spark_jobs.publish import disclosure, figure_change, marts
+from spark_jobs.publish.marts import Mart, MartColumn
 from spark_jobs.publish.postgres import DATABASE, HOST, OWNER, READER, Cluster, running
 from spark_jobs.settings import Settings
 
+CODE = (Path(__file__), Path(disclosure.__file__))
 POPULATION = ("population_kind", "population_key")
 PLACE = ("place_level", "place_key", "geography")
 PERIOD = ("period_kind", "period")
@@ -54,7 +58,14 @@ GRAIN = {  # one row per …: the primary key of the served table
 }
 OWN_ROWS = {"fct_completeness"}  # tables of which an insurer sees the rows of its insurer_number
 SHARED_NAMES = {"dim_insurer", "dim_population"}  # who takes part is known to all who take part
-SHARED_POPULATIONS = ("all", "insurer_kind")
+OUR_FIGURES = {  # where they are not all that stands beside the key
+    "fct_reconciliation": ("share_ratio", "patient_count", "difference_point"),
+    figure_change.NAME: ("value_before", "value_now"),
+}
+WHY_HIDDEN = (
+    "hidden_ja",
+    "秘匿の理由: null 公表, 10未満 患者が10人未満, 秘匿 差し引きで分かる. Why figures of this row are null (docs/privacy.md).",
+)
 SOMEBODY = r"insurer|employer|workplace|population|depositor|person|claim_key"
 NAMES_SOMEBODY = re.compile(rf"^(?=.*({SOMEBODY}))(?!.*_(count|ratio|yen|kind|kind_ja)$)")
 TYPES = {
@@ -68,7 +79,8 @@ class Rule(Enum):
 
     SHARED = "true"
     POPULATION = (
-        f"population_kind in {SHARED_POPULATIONS} or (population_kind = 'insurer' and population_key = (select access.own_insurer()))"
+        f"population_kind in {disclosure.SHARED_POPULATIONS} "
+        "or (population_kind = 'insurer' and population_key = (select access.own_insurer()))"
     )
     OWN = "insurer_number = (select access.own_insurer())"
     NOBODY = "false"
@@ -89,7 +101,8 @@ def rule_of(name: str, columns: list[str]) -> Rule:
 def load(settings: Settings) -> str:
     """Roles from config, tables from the marts; says what was done. The load is skipped when these Delta versions are published already."""
     found = marts.read(settings)
-    key = marts.fingerprint(found, Path(__file__).read_bytes())
+    kinds = {number: insurer.kind for number, insurer in config.insurers(settings).items()}
+    key = marts.fingerprint(found, json.dumps(kinds), *(file.read_bytes() for file in CODE))
     with running(settings) as cluster, cluster.connect() as connection:
         connection.autocommit = True
         with connection.transaction():
@@ -100,7 +113,7 @@ def load(settings: Settings) -> str:
             return f"PostgreSQL: skipped, these versions are published already ({len(found)} tables, {logins})"
         connection.execute("drop schema if exists marts_old cascade")
         with connection.transaction():
-            rows, closed = _load_tables(connection, found)
+            rows, closed = _load_tables(connection, found, disclosure.verdicts(found, kinds))
             _write_publication(connection, found, key)
             if connection.execute("select to_regnamespace('marts')").fetchone() != (None,):
                 connection.execute("alter schema marts rename to marts_old")
@@ -167,22 +180,25 @@ def _published_key(connection: psycopg.Connection) -> str | None:
     return row[0] if row else None
 
 
-def _load_tables(connection: psycopg.Connection, found: dict[str, Mart]) -> tuple[int, list[str]]:
+def _load_tables(connection: psycopg.Connection, found: dict[str, Mart], judged: dict[str, pl.DataFrame]) -> tuple[int, list[str]]:
     """Every mart into the schema `marts_next`, with comments, keys and rules; the number of rows, and the tables closed to all."""
     connection.execute(f"create schema marts_next authorization {OWNER}")
     connection.execute(f"grant usage on schema marts_next to {READER}")
     connection.execute("comment on schema marts_next is '公表済みの集計表: one publication, see marts.publication'")
     rows, closed = 0, []
     for mart in found.values():
-        table, columns = sql.Identifier("marts_next", mart.name), mart.columns
+        table, columns = sql.Identifier("marts_next", mart.name), list(mart.columns)
+        rule, batches = rule_of(mart.name, [c.name for c in columns]), mart.batches()
+        if rule is Rule.POPULATION or mart.name in judged:
+            columns.append(MartColumn(WHY_HIDDEN[0], "string", WHY_HIDDEN[1]))
+            batches = _told(mart, judged.get(mart.name))
         definitions = [sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(_postgres_type(mart, c.name, c.type))) for c in columns]
         connection.execute(sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(definitions)))
-        rows += _copy(connection, table, mart)
+        rows += _copy(connection, table, batches)
         _comment(connection, sql.SQL("table {}").format(table), mart.comment)
         for column in columns:
             _comment(connection, sql.SQL("column {}").format(sql.Identifier("marts_next", mart.name, column.name)), column.comment)
         _add_key(connection, table, mart)
-        rule = rule_of(mart.name, [c.name for c in columns])
         _protect(connection, table, rule)
         if rule is Rule.NOBODY:
             closed.append(mart.name)
@@ -198,12 +214,20 @@ def _postgres_type(mart: Mart, column: str, kind: str) -> str:
     return TYPES[kind]
 
 
-def _copy(connection: psycopg.Connection, table: sql.Composable, mart: Mart) -> int:
+def _told(mart: Mart, judged: pl.DataFrame | None) -> Iterator[pa.RecordBatch]:
+    """The rows with small cells hidden."""
+    beside_key = [c.name for c in mart.columns if c.name not in (*GRAIN.get(mart.name, ()), *disclosure.CELL)]
+    for batch in mart.batches():
+        rows = pl.DataFrame(pl.from_arrow(batch))
+        yield from disclosure.hide(rows, judged, OUR_FIGURES.get(mart.name, beside_key)).to_arrow().to_batches()
+
+
+def _copy(connection: psycopg.Connection, table: sql.Composable, batches: Iterable[pa.RecordBatch]) -> int:
     """Arrow batches → CSV → COPY. A null is an empty field, an empty text is a quoted one."""
     rows = 0
     options = csv.WriteOptions(include_header=False, quoting_style="needed")
     with connection.cursor() as cursor, cursor.copy(sql.SQL("copy {} from stdin (format csv)").format(table)) as copy:
-        for batch in mart.batches():
+        for batch in batches:
             buffer = pa.BufferOutputStream()
             csv.write_csv(_as_plain_text(batch), buffer, options)
             copy.write(buffer.getvalue().to_pybytes())

@@ -31,17 +31,17 @@ def write_mart(settings: Settings, name: str, rows: list[dict], comment: str = "
     )
 
 
-def share(kind: str, key: str, numerator: str, period: int = 2025) -> dict:
+def share(kind: str, key: str, numerator: str, period: int = 2025, patients: int = 12) -> dict:
     return {
         "population_kind": kind, "population_key": key, "place_level": "nation", "place_key": "all", "geography": "facility_of_use",
         "scope": "brand", "ingredient_key": "all", "setting": "all", "period_kind": "fiscal_year", "period": period,
         "convention": "claims_units",
-        "numerator": Decimal(numerator), "denominator": Decimal("100.00000"), "patient_count": 12,
+        "numerator": Decimal(numerator), "denominator": Decimal("100.00000"), "patient_count": patients,
     }  # fmt: skip
 
 
 ROWS = [share("all", "all", "3.5"), share("insurer_kind", "kenpo", "3.5"), share("insurer", ONE, "1.5"), share("insurer", TWO, "2.0"),
-        share("employer", "w1", "0.5")]  # fmt: skip
+        share("employer", "w1", "0.5"), share("all", "all", "7.5", 2024, 9), share("insurer", ONE, "7.5", 2024, 9)]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +85,17 @@ def test_an_insurer_sees_the_shared_rows_and_its_own_only(cluster, number):
         assert keys_seen(connection) == {"all", "kenpo", number}
         assert keys_seen(connection, "select insurer_number from marts.fct_completeness") == {number}
         assert keys_seen(connection, "select insurer_number from marts.dim_insurer") == {ONE, TWO}
-        assert connection.execute("select numerator from marts.fct_biosimilar_share where population_key = %s", [number]).fetchall() == [
-            (Decimal("1.5") if number == ONE else Decimal("2.0"),)
-        ]
+        assert connection.execute(
+            "select numerator from marts.fct_biosimilar_share where period = 2025 and population_key = %s", [number]
+        ).fetchall() == [(Decimal("1.5") if number == ONE else Decimal("2.0"),)]
+
+
+def test_small_cells_of_others_are_hidden_and_own_rows_are_whole(cluster):
+    """The rule itself: test_disclosure.py."""
+    query = "select numerator, denominator, patient_count, hidden_ja from marts.fct_biosimilar_share where period = 2024 and population_kind = %s"
+    with login(cluster, f"insurer_{ONE}") as connection:
+        assert connection.execute(query, ["all"]).fetchall() == [(None, None, None, "10未満")]
+        assert connection.execute(query, ["insurer"]).fetchall() == [(Decimal("7.5"), Decimal("100.00000"), 9, None)]
 
 
 def test_no_trick_shows_more(cluster):
@@ -193,9 +201,9 @@ def test_a_failed_load_leaves_the_publication_and_a_good_one_replaces_it(setting
 
         write_mart(settings, "fct_biosimilar_share", [*ROWS, share("insurer", ONE, "9", period=2026)])
         with reader.transaction():  # an open reader does not stop a load, and the load does not stop him
-            assert len(reader.execute("select * from marts.fct_biosimilar_share").fetchall()) == 3
+            assert len(reader.execute("select * from marts.fct_biosimilar_share").fetchall()) == 5
             assert "4 tables" in serving.load(settings)
-            assert len(reader.execute("select * from marts.fct_biosimilar_share").fetchall()) == 4
+            assert len(reader.execute("select * from marts.fct_biosimilar_share").fetchall()) == 6
         assert reader.execute("select count(*) from marts.publication").fetchone() == (1,)
 
 

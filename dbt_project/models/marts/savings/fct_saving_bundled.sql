@@ -3,6 +3,7 @@
 with bundled as (
     select
         claim.insurer_number,
+        claim.person_id,
         claim.service_month,
         claim.setting,
         product.ingredient_key,
@@ -27,7 +28,8 @@ of_insurer as (
         period.price_vintage,
         coalesce(sum(cell.quantity) filter (where cell.saving_yen is not null), 0) as quantity,
         coalesce(sum(cell.saving_yen), 0) as hospital_saving_yen,
-        coalesce(sum(cell.quantity) filter (where cell.saving_yen is null), 0) as uncomputable_quantity
+        coalesce(sum(cell.quantity) filter (where cell.saving_yen is null), 0) as uncomputable_quantity,
+        count(distinct cell.person_id) as patient_count
     from {{ at_every_level('bundled') }}
     where period.period_kind in ('month', 'fiscal_year') and setting_level = 'all' -- noqa: RF02
     group by cell.insurer_number, {{ level_keys() }}, period.price_vintage
@@ -46,7 +48,9 @@ of_population as (
         of_insurer.price_vintage,
         sum(of_insurer.quantity) as quantity,
         sum(of_insurer.hospital_saving_yen) as hospital_saving_yen,
-        sum(of_insurer.uncomputable_quantity) as uncomputable_quantity
+        sum(of_insurer.uncomputable_quantity) as uncomputable_quantity,
+        -- a person is known inside one insurer only
+        sum(of_insurer.patient_count) as patient_count
     from of_insurer
     inner join {{ ref('int_population_member') }} as population on of_insurer.insurer_number = population.insurer_number
     group by
@@ -74,6 +78,7 @@ select
     cast(saving.quantity as decimal(24, 6)) as quantity,
     cast(saving.hospital_saving_yen as decimal(24, 6)) as hospital_saving_yen,
     cast(saving.uncomputable_quantity as decimal(24, 6)) as uncomputable_quantity,
+    saving.patient_count,
     period.months_in_period
 from of_population as saving
 inner join {{ ref('dim_period') }} as period on saving.period_kind = period.period_kind and saving.period = period.period

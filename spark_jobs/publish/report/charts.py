@@ -1,4 +1,4 @@
-"""Pictures for the report: matplotlib → SVG inside the page, narrow enough for a phone, readable in black and white.
+"""Pictures for the report, drawn from the templates: matplotlib → SVG, narrow enough for a phone, readable in black and white.
 
 Text stays text (a reader can search and hear it); matplotlib-fontja gives its metrics. One accent (Okabe–Ito blue) for the own unit.
 """
@@ -9,6 +9,8 @@ import warnings
 from dataclasses import dataclass
 from html import escape
 from typing import Any
+
+from markupsafe import Markup
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -42,6 +44,7 @@ class Dot:
     low: float | None = None
     high: float | None = None
     is_small: bool = False
+    target: float | None = None  # of this row alone
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,17 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Span:
+    """Money that lies between two ends; `tick` marks another way to count it."""
+
+    label: str
+    text: str
+    low: float
+    high: float
+    tick: float | None
+
+
+@dataclass(frozen=True)
 class Tile:
     column: int
     row: int
@@ -70,13 +84,15 @@ class Tile:
     is_hidden: bool = False
 
 
-def dots(key: str, title: str, description: str, rows: list[Dot], target: float = 0.8) -> str:
+def dots(key: str, title: str, description: str, rows: list[Dot], target: float | None = None) -> Markup:
     """Each row: its name above, its dots below, so that long names do not take the width."""
     with plt.rc_context(SETTINGS):
         figure, axes = _axes(0.46 * len(rows) + 0.4)
         for y, row in enumerate(reversed(rows)):
             axes.axhline(y, color=LIGHT, linewidth=0.8, zorder=0)
-            axes.plot([target, target], [y - 0.2, y + 0.2], color=DARK, linewidth=1.2, linestyle=(0, (2, 1)), zorder=1)
+            goal = row.target if target is None else target
+            if goal is not None:
+                axes.plot([goal, goal], [y - 0.2, y + 0.2], color=DARK, linewidth=1.2, linestyle=(0, (2, 1)), zorder=1)
             axes.text(0, y + 0.46, row.label, va="center", fontsize=9, color=DARK)
             axes.text(1, y + 0.46, row.n_text, va="center", ha="right", fontsize=8.5, color=GREY)
             if row.low is not None and row.high is not None:
@@ -96,14 +112,14 @@ def dots(key: str, title: str, description: str, rows: list[Dot], target: float 
         return _svg(key, title, description, figure)
 
 
-def line(key: str, title: str, description: str, series: Series, breaks: list[tuple[int, str]]) -> str:
+def line(key: str, title: str, description: str, series: Series, target: float, breaks: list[tuple[int, str]]) -> Markup:
     """One small panel; all panels of a page have the same axes. Provisional months are dashed, breaks are numbered lines."""
     with plt.rc_context(SETTINGS | {"font.size": 11}):
         figure, axes = _axes(1.75, width=2.9)
         x = list(range(len(series.months)))
         first = next((i for i, m in enumerate(series.months) if series.provisional_from and m >= series.provisional_from), len(x))
         values = [float("nan") if v is None else v for v in series.values]
-        axes.axhline(0.8, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.axhline(target, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.plot(x[:first], values[:first], color=ACCENT, linewidth=2)
         axes.plot(x[max(first - 1, 0) :], values[max(first - 1, 0) :], color=ACCENT, linewidth=2, linestyle=(0, (1.5, 1.5)))
         alone = [i for i in x if values[i] == values[i] and all(j < 0 or j >= len(x) or values[j] != values[j] for j in (i - 1, i + 1))]
@@ -124,30 +140,46 @@ def line(key: str, title: str, description: str, series: Series, breaks: list[tu
         return _svg(key, title, description, figure)
 
 
-def bars(key: str, title: str, description: str, rows: list[Bar], unit: str) -> str:
+def bars(key: str, title: str, description: str, rows: list[Bar], unit: str) -> Markup:
     """Money by row; what is negative has its own colour and hatching."""
     with plt.rc_context(SETTINGS):
-        figure, axes = _axes(0.42 * len(rows) + 0.5)
+        figure, axes = _axes(0.47 * len(rows) + 0.6)
         values = [row.value for row in rows if row.value is not None] or [0.0]
         low, high = min(0.0, *values), max(0.0, *values)
         span = (high - low) or 1.0
         for y, row in enumerate(reversed(rows)):
-            axes.text(low, y + 0.38, row.label, va="center", fontsize=9, color=DARK)
-            axes.text(high, y + 0.38, row.text, va="center", ha="right", fontsize=8.5, color=GREY)
+            axes.text(low, y + 0.42, row.label, va="center", fontsize=9, color=DARK)
+            axes.text(high, y + 0.42, row.text, va="center", ha="right", fontsize=8.5, color=GREY)
             axes.plot([0, 0], [y - 0.24, y + 0.24], color=DARK, linewidth=0.8)
             if row.value is not None and row.value >= 0:
                 axes.barh(y, row.value, 0.34, color=ACCENT)
             elif row.value is not None:
                 axes.barh(y, row.value, 0.34, facecolor="white", edgecolor=NEGATIVE, hatch="//////", linewidth=1.2)
-        axes.set(xlim=(low - span * 0.01, high + span * 0.01), ylim=(-0.4, len(rows) - 0.4), yticks=[])
-        axes.set_xlabel(unit, fontsize=9)
-        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}".replace("-", "−"))
-        axes.spines["left"].set_visible(False)
+        axes.set(xlim=(low - span * 0.01, high + span * 0.01), ylim=(-0.4, len(rows) - 0.35), yticks=[])
+        _money_axis(axes, unit)
         return _svg(key, title, description, figure)
 
 
-def tiles(key: str, title: str, description: str, cells: list[Tile]) -> str:
+def spans(key: str, title: str, description: str, rows: list[Span], unit: str) -> Markup:
+    """Money by row as an interval; a diamond marks what the other way of counting gives."""
+    with plt.rc_context(SETTINGS):
+        figure, axes = _axes(0.46 * len(rows) + 0.5)
+        ends = [0.0, *(end for row in rows for end in (row.low, row.high, row.tick or 0.0))]
+        low, high = min(ends), max(ends) or 1.0
+        for y, row in enumerate(reversed(rows)):
+            axes.text(low, y + 0.4, row.label, va="center", fontsize=9, color=DARK)
+            axes.text(high, y + 0.4, row.text, va="center", ha="right", fontsize=8.5, color=GREY)
+            axes.plot([low, high], [y, y], color=LIGHT, linewidth=0.8, zorder=0)
+            axes.plot([row.low, row.high], [y, y], color=ACCENT, linewidth=7, solid_capstyle="butt", zorder=2)
+            axes.plot([row.low, row.high], [y, y], "|", color=DARK, markersize=11, zorder=3)
+            if row.tick is not None:
+                axes.plot([row.tick], [y], "D", markersize=6, markerfacecolor="white", markeredgecolor=DARK, zorder=4)
+        axes.set(xlim=(low - (high - low) * 0.02, high + (high - low) * 0.02), ylim=(-0.4, len(rows) - 0.4), yticks=[])
+        _money_axis(axes, unit)
+        return _svg(key, title, description, figure)
+
+
+def tiles(key: str, title: str, description: str, cells: list[Tile]) -> Markup:
     """Prefectures as equal tiles: darker = higher; hidden and no data are hatched differently."""
     columns, rows = max(t.column for t in cells), max(t.row for t in cells)
     with plt.rc_context(SETTINGS):
@@ -170,7 +202,7 @@ def tiles(key: str, title: str, description: str, cells: list[Tile]) -> str:
         return _svg(key, title, description, figure)
 
 
-def matrix(key: str, title: str, description: str, labels: list[str], months: list[int], states: list[list[str]]) -> str:
+def matrix(key: str, title: str, description: str, labels: list[str], months: list[int], states: list[list[str]]) -> Markup:
     """Insurer × month: full square = all arrived, half = partly, hatched = missing, dot = not expected."""
     with plt.rc_context(SETTINGS):
         figure, axes = _axes(0.4 * len(labels) + 0.35)
@@ -196,6 +228,13 @@ def matrix(key: str, title: str, description: str, labels: list[str], months: li
         return _svg(key, title, description, figure)
 
 
+def _money_axis(axes: Any, unit: str) -> None:
+    axes.set_xlabel(unit, fontsize=9)
+    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}".replace("-", "−"))
+    axes.spines["left"].set_visible(False)
+
+
 def _axes(height: float, width: float = WIDTH) -> tuple[Figure, Any]:
     figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
     figure.patch.set_alpha(0)
@@ -209,7 +248,7 @@ def _blend(value: float) -> tuple[float, float, float]:
     return tuple(a + (b - a) * min(max(value, 0), 1) for a, b in zip(light, dark, strict=True))  # type: ignore[return-value]
 
 
-def _svg(key: str, title: str, description: str, figure: Figure) -> str:
+def _svg(key: str, title: str, description: str, figure: Figure) -> Markup:
     """SVG for inside a page: own ids, a title and a description, no size of its own, no date."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
@@ -225,4 +264,5 @@ def _svg(key: str, title: str, description: str, figure: Figure) -> str:
     assert box, "matplotlib wrote no viewBox"
     head = f'<svg {box[0]} style="--width:{float(box[1]):.0f}px" role="img" aria-labelledby="{key}-title {key}-desc">'
     rest = text[text.index(">") + 1 :]
-    return f'{head}<title id="{key}-title">{escape(title)}</title><desc id="{key}-desc">{escape(description)}</desc>{rest}'
+    words = f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-desc">{escape(description)}</desc>'
+    return Markup(f"{head}{words}{rest}")  # noqa: S704  matplotlib escapes texts, and so do we

@@ -4,12 +4,14 @@ A zero is 0, not computable is 算定不可, hidden is 10未満 or 秘匿, no da
 """
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
+from spark_jobs.publish.disclosure import FEW, HIDDEN
+
+__all__ = ["FEW", "HIDDEN"]
 NOT_COMPUTABLE = "算定不可"
-HIDDEN = "秘匿"
 NO_DATA = "データなし"
-FEW = "10未満"
 
 MAN, OKU = Decimal(10**4), Decimal(10**8)
 
@@ -42,6 +44,11 @@ def share(ratio: Decimal | float | None) -> Cell:
     return Cell(f"{percent}％", str(percent))
 
 
+def percent(ratio: Decimal | float) -> str:
+    """A target, in whole percents: 80％."""
+    return f"{rounded(Decimal(str(ratio)) * 100, 0)}％"
+
+
 def difference(ratio: Decimal | float | None) -> Cell:
     """0.053 → ＋5.3ポイント."""
     if ratio is None:
@@ -62,6 +69,12 @@ def yen(amount: Decimal | float | None) -> Cell:
     scaled = size / unit
     places = max(0, 2 - scaled.adjusted()) if unit != 1 else 0
     return Cell(f"{'−' if value < 0 else ''}{scaled:,.{places}f}{name}", str(rounded(amount, 0)))
+
+
+def yen_between(low: Decimal | None, high: Decimal | None) -> Cell:
+    """An interval of money: 2,680万円〜3,600万円; one amount where both ends read alike."""
+    texts = [yen(low).text, yen(high).text]
+    return Cell(texts[0] if texts[0] == texts[1] else "〜".join(texts))
 
 
 def count(number: int | None) -> Cell:
@@ -86,6 +99,11 @@ def months(first: int, last: int) -> str:
     if first == last:
         return month(first)
     return f"{month(first)}〜{month(last)}" if first // 100 != last // 100 else f"{first // 100}年{first % 100}〜{last % 100}月"
+
+
+def day(value: date) -> str:
+    """2030年3月31日."""
+    return f"{value.year}年{value.month}月{value.day}日"
 
 
 def add_months(yyyymm: int, number: int) -> int:

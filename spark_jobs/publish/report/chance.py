@@ -1,4 +1,4 @@
-"""Is a difference more than chance? And which small cells must be hidden.
+"""Is a difference more than chance?
 
 The sample is the patients, not the units: a patient's units go together. So intervals are those of a share of patients (Wilson), an
 approximation that is said in the report.
@@ -7,7 +7,6 @@ approximation that is said in the report.
 from math import sqrt
 
 Z = 1.96  # 95 %
-MIN_PATIENTS_SHOWN = 10  # fewer: 10未満, and what stands beside is 秘匿
 MIN_PATIENTS_COMPARED = 30  # fewer: shown, marked 少数, not placed in an order
 
 
@@ -28,12 +27,3 @@ def differs(share: float, patients: int, other: float, other_patients: int | Non
     below = sqrt((share - low) ** 2 + (other_high - other) ** 2)
     above = sqrt((high - share) ** 2 + (other - other_low) ** 2)
     return gap - below > 0 or gap + above < 0
-
-
-def hidden_cells(patients: dict[str, int]) -> set[str]:
-    """Cells of one group whose total is shown: those under the limit, and one more where a single one could be found by subtraction."""
-    small = {key for key, n in patients.items() if 0 < n < MIN_PATIENTS_SHOWN}
-    others = [key for key, n in patients.items() if n >= MIN_PATIENTS_SHOWN]
-    if len(small) == 1 and others:
-        small.add(min(others, key=lambda key: (patients[key], key)))
-    return small
