@@ -25,9 +25,10 @@ class ExitCode(IntEnum):
     NOT_READY = 5
     BUSY = 6
     MACHINE = 7
+    GATE = 8
 
 
-NEEDS_A_PERSON = (ExitCode.USAGE, ExitCode.BAD_INPUT, ExitCode.BAD_CONFIG, ExitCode.NOT_READY)
+NEEDS_A_PERSON = (ExitCode.USAGE, ExitCode.BAD_INPUT, ExitCode.BAD_CONFIG, ExitCode.NOT_READY, ExitCode.GATE)
 
 
 class LakeCommand(BaseOperator):

@@ -26,7 +26,7 @@ app = typer.Typer(
 
 A month, by hand: **deliver** → **ingest** → **build** → **publish**. `lake status` says what is there.
 Exit codes: 0 done · 2 wrong call · 3 input to be mended by its sender · 4 configuration · 5 something must come first · 6 lake in use ·
-7 disk, folder or memory.""",
+7 disk, folder or memory · 8 a gate stands in the way of publication.""",
 )
 masters_app = typer.Typer(no_args_is_help=True, help="Official lists: drugs, prices, biosimilars, NDB Open Data.")
 members_app = typer.Typer(no_args_is_help=True, help="Who was insured when: the insurer's member file.")
@@ -263,16 +263,49 @@ def build(
             erasure.after_build(settings)
 
 
+RegionOption = Annotated[str, typer.Option("--region", help="a file of config/regions")]
+ByDecision = Annotated[str | None, typer.Option("--by", help="who decided: a post or committee, never a person's name")]
+
+
 @app.command()
-def publish(region: Annotated[str, typer.Option(help="a file of config/regions")] = "demo") -> None:
-    """Marts → PostgreSQL (a login per insurer) and the region's report."""
+def gates(region: RegionOption = "demo") -> None:
+    """Measure the gates (公表前の関門) of a region on the marts as they stand; kept in ops.gate_result. Exit code 8 where one stops."""
+    from spark_jobs import config
+    from spark_jobs.rollout import gate_result
+
+    with lake("gates") as settings:
+        results = gate_result.measure(settings, region)
+        Console().print(gate_result.table(config.region(settings, region), results))
+        if refused := gate_result.refusal(region, results):
+            raise refused
+
+
+@app.command()
+def publish(
+    region: RegionOption = "demo",
+    preview: Annotated[bool, typer.Option("--preview", help="write preview.html and what moved; readers see nothing of it yet")] = False,
+    marts: Annotated[str | None, typer.Option("--marts", help="key that the preview gave: publish these figures or none")] = None,
+    by: ByDecision = None,
+    despite: Annotated[str | None, typer.Option("--despite", help="reason to publish though a gate stops; kept in ops.publication")] = None,
+    roll_back: Annotated[str | None, typer.Option("--roll-back", help="reason to show the publication before again; kept")] = None,
+) -> None:
+    """Marts → PostgreSQL (a login per insurer) and the region's report, where its gates hold."""
     from spark_jobs.identity import erasure
     from spark_jobs.publish import publication
 
-    settings = Settings()
-    with step("publish"):
-        console.print(publication.run(settings, region))
-    erasure.after_publish(settings)
+    with lake("publish") as settings:
+        if preview:
+            with step("preview"):
+                shown = publication.preview(settings, region)
+                console.print(str(shown))
+            sys.stdout.write(f"{shown.marts_key}\n")
+            return
+        with step("publish"):
+            if roll_back is not None:
+                console.print(publication.roll_back(settings, region, by, roll_back), soft_wrap=True)
+            else:
+                console.print(publication.run(settings, region, marts_key=marts, decided_by=by, despite=despite))
+        erasure.after_publish(settings)
 
 
 @app.command()

@@ -7,6 +7,7 @@ import base64
 import csv
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
@@ -19,6 +20,7 @@ from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.masters import shipped
 from spark_jobs.publish import charts, figures, marts
 from spark_jobs.publish.figures import Page, Table
+from spark_jobs.publish.marts import Mart
 from spark_jobs.settings import Settings
 
 HERE = Path(__file__).parent
@@ -28,17 +30,17 @@ NEEDED = (
 )  # fmt: skip
 
 
-def write(settings: Settings, region_key: str) -> tuple[Path, bool]:
-    """The report's path, and whether it was written: not if it stands there, made from the same versions, configuration and code."""
+def write(settings: Settings, region_key: str, found: Mapping[str, Mart], name: str = "report") -> tuple[Path, bool]:
+    """The path of the report NAME.html, and whether it was written: not if it stands there, made from the same versions, configuration and
+    code."""
     region, insurers = config.region(settings, region_key), config.insurers(settings)
-    found = marts.read(settings)
     missing = [name for name in NEEDED if name not in found]
     if missing:
         raise LakeError(
             str(settings.warehouse / "marts.db"), f"no {', '.join(missing)}", "all marts", "Run lake build.", ExitCode.NOT_READY
         )
     key = marts.fingerprint({name: found[name] for name in NEEDED}, region.model_dump_json(), *_said_of(insurers), *_code())
-    path = settings.reports / region_key / "report.html"
+    path = settings.reports / region_key / f"{name}.html"
     if _key_of(path) == key:
         return path, False
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from spark_jobs.config import Insurer, Region
 from spark_jobs.errors import LakeError
 from spark_jobs.publish import figures, publication, report
 from spark_jobs.publish.figures import Page
+from spark_jobs.rollout import gate_result
 from spark_jobs.settings import Settings
 
 ALLOWED_WORDS = {"算定不可", "秘匿", "データなし", "10未満"}
@@ -234,7 +235,8 @@ def test_no_shares_is_an_error_that_says_what_to_do(invented, region, insurers):
         report.view(invented | {"fct_biosimilar_share": invented["fct_biosimilar_share"].clear()}, region, insurers, "v")
 
 
-def test_publication_writes_store_and_report_once(invented, demo_config, tmp_path):
+def test_publication_writes_store_and_report_once(invented, demo_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(gate_result, "measure", lambda settings, region: [])  # tests/spark_jobs/rollout/test_gate_result.py
     settings = Settings(home=tmp_path / "home", secrets=tmp_path / "secrets", config=demo_config.config)
     for name, frame in invented.items():
         write_deltalake(settings.table_path(f"marts.{name}"), frame.to_arrow())
