@@ -1,5 +1,6 @@
 """The `lake` command: every step of the house, the same by hand, from make and from Airflow."""
 
+import json
 import os
 import sys
 import time
@@ -78,6 +79,12 @@ def lake(purpose: str) -> Iterator[Settings]:
         )
 
 
+def tell_caller(result: dict[str, object]) -> None:
+    """The last line, for the program that called: JSON on standard output."""
+    console.file.flush()
+    sys.stdout.write(json.dumps(result) + "\n")
+
+
 @app.command()
 def demo(
     members: Annotated[int, typer.Option(help="members of the invented consortium (the smallest insurer never under 300)")] = 3000,
@@ -154,6 +161,7 @@ def ingest(insurer: InsurerOption = None, claim_month: MonthOption = None) -> No
     with lake("ingest") as settings, step("ingest"):
         summary = job.run(settings, insurer_number=insurer, claim_month=claim_month)
         console.print(summary)
+    tell_caller({"claim_months": sorted(summary.claim_months)})
     raise typer.Exit(ExitCode.BAD_INPUT if summary.rejected else ExitCode.OK)
 
 
@@ -298,7 +306,7 @@ def publish(
             with step("preview"):
                 shown = publication.preview(settings, region)
                 console.print(str(shown))
-            sys.stdout.write(f"{shown.marts_key}\n")
+            tell_caller({"marts": shown.marts_key, "is_new": shown.is_new, "summary": str(shown.summary)})
             return
         with step("publish"):
             if roll_back is not None:
@@ -306,6 +314,14 @@ def publish(
             else:
                 console.print(publication.run(settings, region, marts_key=marts, decided_by=by, despite=despite))
         erasure.after_publish(settings)
+
+
+@app.command()
+def publications() -> None:
+    """Every publication and roll-back: when, for which region, who decided, why."""
+    from spark_jobs.publish import publication
+
+    Console().print(publication.table(Settings()))
 
 
 @app.command()

@@ -864,6 +864,8 @@ region_key | string | 地域の鍵: region whose gates were asked; null = before
 event | string | published 公表, rolled_back 前回の公表に戻した; null = published
 decided_by | string | 決定者: post or committee, or the user who approved in Airflow; null = not given
 reason | string | 理由 of a publication despite its gates, or of a roll-back
+insurers | string | 参加保険者: numbers of config/insurers then, comma between; null = before this was kept
+left_insurers | string | 離脱した保険者: numbers of the publication before that are not in this one; null = none
 mart_versions | string | table → Delta version, JSON
 source_versions | string | table → Delta version that the build had read, JSON; null = not known
 code_key | string | hash of the code of the models

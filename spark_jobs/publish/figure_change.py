@@ -74,6 +74,7 @@ class Published:
     versions: Mapping[str, int]
     source_versions: Mapping[str, int]
     code_key: str | None
+    insurers: frozenset[str] = frozenset()
 
 
 def last(settings: Settings) -> Published | None:
@@ -92,7 +93,8 @@ def before_last(settings: Settings) -> Published | None:
 
 
 def _published(row: Mapping[str, Any]) -> Published:
-    return Published(row["published_at"], json.loads(row["mart_versions"]), json.loads(row["source_versions"] or "{}"), row["code_key"])
+    return Published(row["published_at"], json.loads(row["mart_versions"]), json.loads(row["source_versions"] or "{}"), row["code_key"],
+                     frozenset((row["insurers"] or "").split(",")) - {""})  # fmt: skip
 
 
 def record(settings: Settings, versions: Mapping[str, int], now: object, **said: str | None) -> None:
@@ -100,8 +102,12 @@ def record(settings: Settings, versions: Mapping[str, int], now: object, **said:
 
     `said`: region_key, event, decided_by, reason of ops.publication.
     """
-    if (before := last(settings)) and before.versions == versions and not said.get("decided_by") and not said.get("reason"):
+    before, insurers = last(settings), frozenset(config.insurers(settings))
+    is_decided = said.get("decided_by") or said.get("reason")
+    if before and (before.versions, before.insurers) == (versions, insurers) and not is_decided:
         return
+    gone = sorted(before.insurers - insurers) if before else []
+    said |= {"insurers": ",".join(sorted(insurers)), "left_insurers": ",".join(gone) or None}
     builds = delta.read(settings, tables.BUILD_RUN).filter(pl.col("source_versions").is_not_null()).sort("recorded_at")
     build = builds.row(-1, named=True) if builds.height else {"source_versions": None, "code_key": None}
     row = {"published_at": now, "mart_versions": json.dumps(dict(versions), sort_keys=True), **said}

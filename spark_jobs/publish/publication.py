@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spark_jobs import config
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from spark_jobs import config, delta, tables
 from spark_jobs.errors import ExitCode, LakeError
-from spark_jobs.publish import figure_change, marts, report, serving
+from spark_jobs.publish import approval, figure_change, marts, report, serving
 from spark_jobs.rollout import gate_result
 from spark_jobs.settings import Settings
 
@@ -20,8 +24,10 @@ class Preview:
     """What would be published."""
 
     marts_key: str
+    is_new: bool  # other figures than readers see
     moved: str
     path: Path
+    summary: Path  # for who approves
 
     def __str__(self) -> str:
         return f"{self.moved}\npreview: {self.path}\nmarts: {self.marts_key}"
@@ -30,10 +36,14 @@ class Preview:
 def preview(settings: Settings, region_key: str) -> Preview:
     """The report as it would be, and what moved since the last publication (fct_figure_change); readers see nothing of it."""
     config.region(settings, region_key)
+    last = figure_change.last(settings)
     moved = figure_change.write(settings, marts.read(settings))
     found = marts.read(settings)
+    key = marts.key(found)
     path, _ = report.write(settings, region_key, found, "preview")
-    return Preview(marts.key(found), moved, path)
+    summary = path.with_name("approval.md")
+    summary.write_text(approval.text(settings, config.region(settings, region_key), key, found[marts.CHANGES].frame(), path), "utf-8")
+    return Preview(key, last is None or last.versions != marts.versions(found), moved, path, summary)
 
 
 def run(
@@ -56,13 +66,15 @@ def run(
             where, f"marts {marts.key(found)}, built since the preview", f"those that were previewed and approved ({marts_key})",
             "Preview and approve again; readers see the publication before.", ExitCode.NOT_READY,
         )  # fmt: skip
-    moved = figure_change.write(settings, found)
+    last, moved = figure_change.last(settings), figure_change.write(settings, found)
     found = marts.read(settings)
     store = serving.load(settings, found)
     path, is_new = report.write(settings, region_key, found)
     said = {"region_key": region_key, "event": "published", "decided_by": decided_by, "reason": despite if refused else None}
     figure_change.record(settings, marts.versions(found), datetime.now(UTC), **said)
     noted = f"published despite its gates ({refused.found}); the reason is kept\n" if refused else ""
+    if last and (gone := sorted(last.insurers - set(config.insurers(settings)))):
+        noted += f"without {', '.join(gone)}, in the publication before; kept in ops.publication\n"
     return f"{noted}{moved}\n{store}\nreport: {'written' if is_new else 'skipped, nothing changed'}: {path}"
 
 
@@ -88,3 +100,18 @@ def roll_back(settings: Settings, region_key: str, decided_by: str | None, reaso
         settings, before, datetime.now(UTC), region_key=region_key, event="rolled_back", decided_by=decided_by, reason=reason.strip()
     )
     return f"rolled back to the publication of {before.published_at:%Y-%m-%d %H:%M}\n{store}\nreport: {path}"
+
+
+EVENTS_JA = {"published": "公表", "rolled_back": "前回に戻した"}
+
+
+def table(settings: Settings) -> Table:
+    """ops.publication for the eye; the last row is what readers see."""
+    rows = delta.read(settings, tables.PUBLICATION).sort("published_at")
+    shown = Table(
+        "日時", "地域", "区分", "決定者", "理由", "離脱した保険者", title=f"公表の記録: {rows.height}", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    for row in rows.to_dicts():
+        cells = [row["region_key"], EVENTS_JA[row["event"] or "published"], row["decided_by"], row["reason"], row["left_insurers"]]
+        shown.add_row(f"{row['published_at']:%Y-%m-%d %H:%M}", *(escape(cell or "") for cell in cells))
+    return shown

@@ -234,6 +234,13 @@ def measure(settings: Settings, region_key: str) -> list[GateResult]:
     return results
 
 
+def of_marts(settings: Settings, region_key: str, marts_key: str) -> pl.DataFrame:
+    """The newest result of each gate of a region, measured on these marts; in the order of the gates."""
+    rows = delta.read(settings, tables.GATE_RESULT, {"region_key": [region_key], "marts_key": [marts_key]}).sort("recorded_at")
+    newest = rows.group_by("gate_key").last()
+    return newest.sort(pl.col("gate_key").cast(pl.Enum(list(GATES))))
+
+
 def _result(region: Region, key: GateKey, found: Measured) -> GateResult:
     limit, reaction = region.gate(key)
     rounded = Measured(None if found.value is None else Decimal(found.value).quantize(VALUE), found.found_ja, found.found)

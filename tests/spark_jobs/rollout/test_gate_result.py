@@ -170,6 +170,19 @@ def forget() -> None:
         read.cache_clear()
 
 
+def test_who_approves_reads_gates_and_what_moved(sound, store):
+    publication.run(sound, "first")
+    put(sound, "fct_biosimilar_share", shares("0.3"))
+    gate_result.measure(sound, "first")
+    shown = publication.preview(sound, "first")
+    text = shown.summary.read_text(encoding="utf-8")
+    assert shown.is_new and shown.marts_key in text
+    assert "| 受領の完全性 | 合格 | 100.00% | 100.00% |" in text
+    assert "| 25.0% | 30.0% | 原因不明（要確認） |" in text
+    publication.run(sound, "first")
+    assert not publication.preview(sound, "first").is_new
+
+
 def test_a_new_month_is_compared_with_the_newest_that_was_published(sound):
     published(sound)
     put(sound, "fct_biosimilar_share", shares("0.25") + shares("0.36", period=202511))
@@ -190,10 +203,11 @@ def test_gates_are_not_measured_on_marts_older_than_the_lake(sound):
 
 
 @pytest.fixture
-def store(monkeypatch):
+def store(sound, monkeypatch):
     """Serving store and report that note the versions they were given."""
     shown: list[dict[str, int]] = []
     monkeypatch.setattr(serving, "load", lambda settings, found: shown.append(marts.versions(found)) or "store")
+    sound.reports.mkdir()
     monkeypatch.setattr(report, "write", lambda settings, region, found, name="report": (settings.reports / f"{name}.html", True))
     return shown
 
@@ -232,6 +246,18 @@ def test_only_what_was_previewed_is_published(sound, store):
     assert len(store) == 1
 
 
+def test_an_insurer_that_left_is_on_record(sound, store):
+    publication.run(sound, "second", despite="見本")
+    (sound.config / "insurers" / "06019905.yaml").unlink()
+    config._insurers.cache_clear()
+    config.insurers.cache_clear()
+    build.write_config(sound)
+    built(sound)
+    assert "without 06019905, in the publication before" in publication.run(sound, "second", despite="見本")
+    rows = delta.read(sound, tables.PUBLICATION).sort("published_at")
+    assert rows["left_insurers"].to_list() == [None, "06019905"] and "06019905" not in rows["insurers"][1]
+
+
 def test_a_roll_back_shows_the_publication_before_and_says_who_and_why(sound, store):
     with pytest.raises(LakeError, match="no earlier publication"):
         publication.roll_back(sound, "first", "運営委員会", "誤り")
@@ -243,6 +269,7 @@ def test_a_roll_back_shows_the_publication_before_and_says_who_and_why(sound, st
     publication.roll_back(sound, "first", "運営委員会", "誤り")
     assert store[2] == store[0] != store[1]
     assert records(sound)[2] == ("first", "rolled_back", "運営委員会", "誤り")
+    assert publication.table(sound).row_count == 3
     put(sound, "fct_biosimilar_share", shares("0.27"))
     assert "1 figures moved" not in publication.run(sound, "first")  # beside what readers saw last: the first publication
     moved = marts.read(sound)[marts.CHANGES].frame()
