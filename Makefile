@@ -1,19 +1,32 @@
 # One list of commands. `make` alone prints it.
 PYTHON ?= python3.11
 LAKE := .venv/bin/lake
+SERVICES := .venv/bin/python infra/services/services.py
 PYTEST := .venv/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-airflow demo test test-tiny-lake test-jobs test-dags test-long bench check fix lock clean
+.PHONY: help setup setup-airflow setup-services services services-status services-stop demo test test-tiny-lake test-jobs test-dags test-long bench check fix lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Java 17, .venv, Delta jars; does nothing when all is there
 	@$(PYTHON) infra/setup.py
 
 setup-airflow: ## the same and .venv-airflow
 	@$(PYTHON) infra/setup.py --airflow
+
+setup-services: ## what make services needs: .venv-airflow, the PostgreSQL driver, a Java compiler
+	@$(PYTHON) infra/setup.py --services
+
+services: setup-services ## PostgreSQL, Spark, lake server, Airflow on this machine, loopback only; ends when all are well
+	@$(SERVICES) start
+
+services-status: ## which of them is well, where its log is, how to get in
+	@$(SERVICES) status
+
+services-stop: ## all of them, in order
+	@$(SERVICES) stop
 
 demo: setup ## invented consortium -> lake -> marts -> PostgreSQL -> report, by the same commands as your own files
 	@$(LAKE) demo

@@ -5,4 +5,7 @@ from enum import StrEnum
 
 class Tag(StrEnum):
     INGEST = "ingest"  # files of insurers come in
+    BUILD = "build"  # silver becomes marts
+    PUBLISH = "publish"  # marts become what readers see
+    CARE = "care"  # official lists, tables
     REGION = "region"  # one DAG per file of config/regions

@@ -3,15 +3,19 @@
 The environment variables LAKE_… of the Airflow worker reach the command; relative paths count from the root of the checkout.
 """
 
+import json
 import os
+from datetime import timedelta
 from enum import IntEnum
 from pathlib import Path
 
+import notices
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 ROOT = Path(__file__).resolve().parent.parent
+POOL = "lake"  # one place: an embedded lake is held by one process at a time; other regions wait here, not in a task
 
 
 class ExitCode(IntEnum):
@@ -25,13 +29,34 @@ class ExitCode(IntEnum):
     NOT_READY = 5
     BUSY = 6
     MACHINE = 7
+    GATE = 8
 
 
-NEEDS_A_PERSON = (ExitCode.USAGE, ExitCode.BAD_INPUT, ExitCode.BAD_CONFIG, ExitCode.NOT_READY)
+NEEDS_A_PERSON = (ExitCode.USAGE, ExitCode.BAD_INPUT, ExitCode.BAD_CONFIG, ExitCode.NOT_READY, ExitCode.GATE)
+
+
+class LakeBusyError(AirflowException):
+    """Another process holds the lake."""
+
+
+class LakeCrashError(AirflowException):
+    """`lake` was killed, or met something unforeseen."""
+
+
+RETRIES = ExceptionRetryPolicy(
+    [
+        RetryRule(LakeBusyError, RetryAction.RETRY, timedelta(minutes=5), "the lake is in use: another process holds it"),
+        RetryRule(LakeCrashError, RetryAction.RETRY, timedelta(minutes=1), "lake crashed or was killed: every command may be repeated"),
+    ]
+)
+DEFAULTS = {
+    "owner": "joint_office", "retries": 3, "retry_delay": timedelta(minutes=5), "retry_policy": RETRIES,
+    "on_failure_callback": notices.failed,
+}  # fmt: skip
 
 
 class LakeCommand(BaseOperator):
-    """Run `lake ARGUMENTS`.
+    """Run `lake ARGUMENTS`; its last line is the task's result.
 
     What only a person can mend fails at once. A busy lake, a crash or a killed process is retried: every command may be repeated.
     """
@@ -40,21 +65,24 @@ class LakeCommand(BaseOperator):
     ui_color = "#dfeee4"
 
     def __init__(self, *, arguments: list[str], **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(pool=kwargs.pop("pool", POOL), **kwargs)
         self.arguments = arguments
         self._process = SubprocessHook()
 
-    def execute(self, context) -> int:
-        return self.run_lake(self.arguments)
+    def execute(self, context) -> str:
+        return self.run_lake(self.arguments)[1]
 
-    def run_lake(self, arguments: list[str], tolerated: tuple[ExitCode, ...] = ()) -> int:
+    def run_lake(self, arguments: list[str], tolerated: tuple[ExitCode, ...] = ()) -> tuple[int, str]:
+        """Exit code and last line."""
         executable = str(ROOT / os.environ.get("LAKE_BIN", ".venv/bin/lake"))
         result = self._process.run_command([executable, *arguments], env={**os.environ, "COLUMNS": "160"}, cwd=str(ROOT))
         code = result.exit_code
         if code == ExitCode.OK or code in tolerated:
-            return code
+            return code, result.output
         message = f"lake {' '.join(arguments)}: exit code {code}; expected 0. {result.output}"
-        raise AirflowFailException(message) if code in NEEDS_A_PERSON else AirflowException(message)
+        if code in NEEDS_A_PERSON:
+            raise AirflowFailException(message)
+        raise (LakeBusyError if code == ExitCode.BUSY else LakeCrashError)(message)
 
     def on_kill(self) -> None:
         self._process.send_sigterm()
@@ -73,7 +101,7 @@ class LakeDeliver(LakeCommand):
         super().__init__(arguments=[], **kwargs)
         self.insurer = insurer
 
-    def execute(self, context) -> int:
+    def execute(self, context) -> str:
         context["finding"] = ""
         folder = ROOT / os.environ.get("LAKE_INBOX", "inbox") / self.insurer
         if not folder.is_dir():
@@ -81,8 +109,56 @@ class LakeDeliver(LakeCommand):
             raise AirflowSkipException(
                 f"{folder}: no such folder; expected the deliveries of insurer {self.insurer}. Nothing to do for it."
             )
-        code = self.run_lake(["deliver", str(folder), "--insurer", self.insurer], tolerated=(ExitCode.BAD_INPUT,))
+        code, _ = self.run_lake(["deliver", str(folder), "--insurer", self.insurer], tolerated=(ExitCode.BAD_INPUT,))
         if code == ExitCode.BAD_INPUT:
             context["finding"] = " files rejected"
             self.log.warning("%s: files that their sender must mend (named above, and by `lake status`); the others go on.", folder)
-        return code
+        return self.insurer
+
+
+class LakeIngest(LakeCommand):
+    """Take an insurer's new deliveries into the lake, and tell which months of the region are new: a partition of the asset for each."""
+
+    template_fields = ("insurer",)
+
+    def __init__(self, *, insurer: str, region: str, **kwargs):
+        super().__init__(arguments=[], **kwargs)
+        self.insurer, self.region = insurer, region
+
+    def execute(self, context) -> list[int]:
+        _, said = self.run_lake(["ingest", "--insurer", self.insurer], tolerated=(ExitCode.BAD_INPUT,))
+        months = json.loads(said)["claim_months"]
+        if not months:
+            raise AirflowSkipException(f"{self.insurer}: nothing new")
+        (claims,) = self.outlets
+        context["outlet_events"][claims].add_partitions([f"{self.region}|{month}" for month in months])
+        return months
+
+
+class LakePreview(LakeCommand):
+    """Make what would be published: its key, and a summary for who approves. Nothing new: skipped, and all after it."""
+
+    def __init__(self, *, region: str, **kwargs):
+        super().__init__(arguments=["publish", "--preview", "--region", region], **kwargs)
+
+    def execute(self, context) -> dict[str, str]:
+        said = json.loads(super().execute(context))
+        if not said["is_new"]:
+            raise AirflowSkipException("these figures are published already")
+        return {"marts": said["marts"], "summary": Path(said["summary"]).read_text(encoding="utf-8")}
+
+
+class LakeLists(LakeCommand):
+    """Load the official lists of one kind that lie in its folder; no folder: skipped."""
+
+    template_fields = ("kind",)
+
+    def __init__(self, *, kind: str, folder: str, **kwargs):
+        super().__init__(arguments=[], **kwargs)
+        self.kind, self.folder = kind, folder
+
+    def execute(self, context) -> str:
+        lists = ROOT / self.folder / self.kind
+        if not lists.is_dir():
+            raise AirflowSkipException(f"{lists}: no such folder; nothing to load")
+        return self.run_lake(["masters", "load", self.kind, str(lists)])[1]

@@ -89,30 +89,43 @@ def ensure_environment(folder: str, lock: str, editable: bool) -> bool:
     return True
 
 
-def ensure_jars() -> bool:
-    from_file = (ROOT / "infra" / "spark" / "delta_jars.sha256").read_text().split("\n")
-    jars = {name: sha for sha, name in (line.split() for line in from_file if line)}
-    place = next((ROOT / ".venv" / "lib").glob("python3*/site-packages/pyspark/jars"))
-    if all((place / name).exists() for name in jars):
+def ensure_jars(what: str, place: Path, told: str) -> bool:
+    """Those of infra/spark/WHAT_jars.sha256, into a folder."""
+    lines = (ROOT / "infra" / "spark" / f"{what}_jars.sha256").read_text().splitlines()
+    if all((place / line.split()[1]).exists() for line in lines if line):
         return False
-    print("setup: the two Delta jars (10 MB, once)", flush=True)
-    done = subprocess.run(
-        [ROOT / ".venv" / "bin" / "python", ROOT / "infra" / "spark" / "fetch_delta_jars.py", place], capture_output=True, text=True
-    )
+    print(f"setup: {told}", flush=True)
+    command = [ROOT / ".venv" / "bin" / "python", ROOT / "infra" / "spark" / "fetch_jars.py", place, what]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        stop(f"the Delta jars could not be fetched: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+        stop(f"the jars could not be fetched: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
     return True
+
+
+def ensure_compiler() -> None:
+    """The lake server's Thrift door is closed by a class of ours, compiled at the first start."""
+    if shutil.which("javac") or (os.environ.get("JAVA_HOME") and Path(os.environ["JAVA_HOME"], "bin", "javac").exists()):
+        return
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        run("apt-get", "install", "-y", "openjdk-17-jdk-headless", stdout=subprocess.DEVNULL)
+    if not shutil.which("javac"):
+        stop("javac is missing; install a Java 17 development kit (Debian: openjdk-17-jdk-headless) and call make again.")
 
 
 def main() -> None:
     arg = argparse.ArgumentParser(description=__doc__)
     arg.add_argument("--airflow", action="store_true", help="also .venv-airflow (make test and the services need it)")
+    arg.add_argument("--services", action="store_true", help="also what make services needs: .venv-airflow, a driver, a compiler")
     options = arg.parse_args()
     check_python()
     ensure_java()
     done = ensure_environment(".venv", "lake.txt", editable=True)
-    done = ensure_jars() or done
-    if options.airflow:
+    jars = next((ROOT / ".venv" / "lib").glob("python3*/site-packages/pyspark/jars"))
+    done = ensure_jars("delta", jars, "the two Delta jars (10 MB, once)") or done
+    if options.services:
+        done = ensure_jars("service", ROOT / ".jars", "the PostgreSQL driver of the metastore (1 MB, once)") or done
+        ensure_compiler()
+    if options.airflow or options.services:
         done = ensure_environment(".venv-airflow", "airflow.txt", editable=False) or done
     if done:
         print("setup: ready", flush=True)

@@ -73,6 +73,8 @@ def run(settings: Settings, select: str | None = None) -> str:
     unfinished.parent.mkdir(parents=True, exist_ok=True)
     unfinished.write_text(TOUCHED if "--vars" in arguments else what)
     results = _dbt(settings, ["build", "--exclude-resource-type", "unit_test", *arguments])
+    _record(settings, inputs, results)
+    _stop_at_failure(results)
     counts = {kind: sum(r.node.resource_type == kind for r in results) for kind in SHOWN}
     warned = [r for r in results if r.status == "warn"]
     detail = f"{counts['model']} models built, {counts['test'] - len(warned)} tests passed"
@@ -86,6 +88,15 @@ def run(settings: Settings, select: str | None = None) -> str:
         delta.append(settings, tables.BUILD_RUN, [run | {"recorded_at": datetime.now(UTC), "detail": detail}])
         unfinished.unlink()
     return detail
+
+
+def check_is_new(settings: Settings, where: str) -> None:
+    """Stop where the marts are of an earlier state of the claims or lists, or half made: the next build would move their figures."""
+    last = last_build(settings)
+    if last is None or (_target(settings) / "unfinished").exists() or Inputs.now(settings).changed(last):
+        raise LakeError(
+            where, "marts older than the claims or lists", "marts of what is in the lake", "Run lake build.", ExitCode.NOT_READY
+        )
 
 
 @dataclass(frozen=True)
@@ -129,13 +140,15 @@ def _what_changed(settings: Settings, inputs: Inputs, last: dict[str, Any]) -> t
 
 def docs(settings: Settings) -> Path:
     """Every table, column, test and their lineage as one web page; needs a built lake. Returns its path."""
-    _dbt(settings, ["docs", "generate", "--static"])
+    _stop_at_failure(_dbt(settings, ["docs", "generate", "--static"]))
     return _target(settings) / "static_index.html"
 
 
 def unit_tests(settings: Settings) -> int:
     """Prove the models on the rows written beside them; needs a built lake (dbt reads the types there). Returns how many passed."""
-    return len(_dbt(settings, ["test", "--select", "test_type:unit"]))
+    results = _dbt(settings, ["test", "--select", "test_type:unit"])
+    _stop_at_failure(results)
+    return len(results)
 
 
 def write_config(settings: Settings) -> None:
@@ -189,8 +202,32 @@ def _target(settings: Settings) -> Path:
     return settings.home_path / "dbt"
 
 
+def _record(settings: Settings, inputs: Inputs, results: list[Any]) -> None:
+    """ops.model_run: how each model and test of this build ended; of one that failed too."""
+    now = datetime.now(UTC)
+    stamp = {"build_no": now.isoformat(timespec="seconds"), "code_key": inputs.code_key, "recorded_at": now}
+    rows = [
+        {
+            "node_name": result.node.name, "node_kind": str(result.node.resource_type), "outcome": str(result.status),
+            "folder": str(Path(result.node.original_file_path).parent), "seconds": round(result.execution_time, 3),
+            "failure_count": result.failures,
+        }
+        for result in results
+        if result.node.resource_type in SHOWN
+    ]  # fmt: skip
+    delta.append(settings, tables.MODEL_RUN, [row | stamp for row in rows])
+    delta.compact(settings, tables.MODEL_RUN)
+
+
+def _stop_at_failure(results: list[Any]) -> None:
+    """Raise what failed, in words."""
+    for result in results:
+        if result.status in ("error", "fail"):
+            raise _failure(result)
+
+
 def _dbt(settings: Settings, arguments: list[str]) -> list[Any]:
-    """Results of a dbt call in this process, on the session that runs; says each node as it ends. Raises what failed, in words."""
+    """Results of a dbt call in this process, on the session that runs; says each node as it ends."""
     session.start(settings)
     os.environ |= {"DBT_SEND_ANONYMOUS_USAGE_STATS": "0", "DO_NOT_TRACK": "1"}
     from dbt.cli.main import dbtRunner
@@ -205,11 +242,7 @@ def _dbt(settings: Settings, arguments: list[str]) -> list[Any]:
             f"dbt {arguments[0]}", _first_line(outcome.exception), "a project that dbt can read",
             f"Correct the model it names; the log is {settings.home_path / 'logs' / 'dbt.log'}.", ExitCode.FAILED,
         )  # fmt: skip
-    results = list(getattr(outcome.result, "results", None) or [])
-    for result in results:
-        if result.status in ("error", "fail"):
-            raise _failure(result)
-    return results
+    return list(getattr(outcome.result, "results", None) or [])
 
 
 def _failure(result: Any) -> LakeError:

@@ -1,5 +1,6 @@
 """The `lake` command: every step of the house, the same by hand, from make and from Airflow."""
 
+import json
 import os
 import sys
 import time
@@ -26,7 +27,7 @@ app = typer.Typer(
 
 A month, by hand: **deliver** → **ingest** → **build** → **publish**. `lake status` says what is there.
 Exit codes: 0 done · 2 wrong call · 3 input to be mended by its sender · 4 configuration · 5 something must come first · 6 lake in use ·
-7 disk, folder or memory.""",
+7 disk, folder or memory · 8 a gate stands in the way of publication.""",
 )
 masters_app = typer.Typer(no_args_is_help=True, help="Official lists: drugs, prices, biosimilars, NDB Open Data.")
 members_app = typer.Typer(no_args_is_help=True, help="Who was insured when: the insurer's member file.")
@@ -76,6 +77,12 @@ def lake(purpose: str) -> Iterator[Settings]:
         log.write(
             settings, [{"event": "end", "command": purpose, "seconds": round(time.perf_counter() - start, 1), "exit_code": int(code)}]
         )
+
+
+def tell_caller(result: dict[str, object]) -> None:
+    """The last line, for the program that called: JSON on standard output."""
+    console.file.flush()
+    sys.stdout.write(json.dumps(result) + "\n")
 
 
 @app.command()
@@ -154,6 +161,7 @@ def ingest(insurer: InsurerOption = None, claim_month: MonthOption = None) -> No
     with lake("ingest") as settings, step("ingest"):
         summary = job.run(settings, insurer_number=insurer, claim_month=claim_month)
         console.print(summary)
+    tell_caller({"claim_months": sorted(summary.claim_months)})
     raise typer.Exit(ExitCode.BAD_INPUT if summary.rejected else ExitCode.OK)
 
 
@@ -263,16 +271,57 @@ def build(
             erasure.after_build(settings)
 
 
+RegionOption = Annotated[str, typer.Option("--region", help="a file of config/regions")]
+ByDecision = Annotated[str | None, typer.Option("--by", help="who decided: a post or committee, never a person's name")]
+
+
 @app.command()
-def publish(region: Annotated[str, typer.Option(help="a file of config/regions")] = "demo") -> None:
-    """Marts → PostgreSQL (a login per insurer) and the region's report."""
+def gates(region: RegionOption = "demo") -> None:
+    """Measure the gates (公表前の関門) of a region on the marts as they stand; kept in ops.gate_result. Exit code 8 where one stops."""
+    from spark_jobs import config
+    from spark_jobs.rollout import gate_result
+
+    with lake("gates") as settings:
+        results = gate_result.measure(settings, region)
+        Console().print(gate_result.table(config.region(settings, region), results))
+        if refused := gate_result.refusal(region, results):
+            raise refused
+
+
+@app.command()
+def publish(
+    region: RegionOption = "demo",
+    preview: Annotated[bool, typer.Option("--preview", help="write preview.html and what moved; readers see nothing of it yet")] = False,
+    marts: Annotated[str | None, typer.Option("--marts", help="key that the preview gave: publish these figures or none")] = None,
+    by: ByDecision = None,
+    despite: Annotated[str | None, typer.Option("--despite", help="reason to publish though a gate stops; kept in ops.publication")] = None,
+    roll_back: Annotated[str | None, typer.Option("--roll-back", help="reason to show the publication before again; kept")] = None,
+) -> None:
+    """Marts → PostgreSQL (a login per insurer) and the region's report, where its gates hold."""
     from spark_jobs.identity import erasure
     from spark_jobs.publish import publication
 
-    settings = Settings()
-    with step("publish"):
-        console.print(publication.run(settings, region))
-    erasure.after_publish(settings)
+    with lake("publish") as settings:
+        if preview:
+            with step("preview"):
+                shown = publication.preview(settings, region)
+                console.print(str(shown))
+            tell_caller({"marts": shown.marts_key, "is_new": shown.is_new, "summary": str(shown.summary)})
+            return
+        with step("publish"):
+            if roll_back is not None:
+                console.print(publication.roll_back(settings, region, by, roll_back), soft_wrap=True)
+            else:
+                console.print(publication.run(settings, region, marts_key=marts, decided_by=by, despite=despite))
+        erasure.after_publish(settings)
+
+
+@app.command()
+def publications() -> None:
+    """Every publication and roll-back: when, for which region, who decided, why."""
+    from spark_jobs.publish import publication
+
+    Console().print(publication.table(Settings()))
 
 
 @app.command()

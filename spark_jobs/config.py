@@ -118,6 +118,7 @@ class Region(BaseModel):
     ingredients: Literal["all"] | list[str] = "all"
     wave: int | None = Field(default=None, ge=1)  # null = not planned yet
     gates: dict[GateKey, GateSetting] = {}
+    insured_count: int | None = Field(default=None, ge=1)  # 地域の被保険者総数, by whom stands beside it; null = not known
     comparison_regions: list[str] = []  # whose figures show what would have been without the actions
     is_synthetic: bool = False
     note_ja: str | None = None

@@ -19,6 +19,7 @@ class ExitCode(IntEnum):
     NOT_READY = 5  # something that must come first: setup, keys, masters, deliveries
     BUSY = 6  # another process holds the lake
     MACHINE = 7  # disk full, folder read-only, no memory: the machine's owner mends it
+    GATE = 8  # a gate stands in the way of publication: mend what it names, or publish despite it with a reason
 
 
 class LakeError(Exception):

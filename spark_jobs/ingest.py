@@ -5,7 +5,7 @@ Killed anywhere and run again, it goes on where it stopped and ends with the sam
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import polars as pl
@@ -38,6 +38,7 @@ class IngestSummary:
     quarantined: int = 0
     rejected: int = 0
     findings: int = 0
+    claim_months: set[int] = field(default_factory=set)  # 請求年月 of what came in or left; 0 = not known
 
     def __rich__(self) -> str:
         if not self.files and not self.rejected:
@@ -52,8 +53,10 @@ class IngestSummary:
 
 def run(settings: Settings, insurer_number: str | None = None, claim_month: int | None = None) -> IngestSummary:
     """Take in all pending files (of an insurer, of a claim month)."""
-    take_out(settings)
-    return take_in(settings, delivery.pending(settings, insurer_number, claim_month))
+    left = take_out(settings)
+    summary = take_in(settings, delivery.pending(settings, insurer_number, claim_month))
+    summary.claim_months |= {file.claim_month or 0 for file in left}
+    return summary
 
 
 def take_in(settings: Settings, pending: list[DeliveredFile]) -> IngestSummary:
@@ -70,14 +73,15 @@ def take_in(settings: Settings, pending: list[DeliveredFile]) -> IngestSummary:
             if begun:
                 _commit(settings, begun, summary, advance)
             summary.findings += finding.count(settings, files)
+            summary.claim_months |= {file.claim_month or 0 for file in files}
     return summary
 
 
-def take_out(settings: Settings) -> None:
+def take_out(settings: Settings) -> list[DeliveredFile]:
     """Rows of files that were withdrawn or superseded leave silver, then bronze and the vault; what they beat counts again."""
     leaving = [file for file in delivery.files(settings) if file.state == delivery.LEAVING]
     if not leaving:
-        return
+        return []
     batch.withdraw(settings, leaving)
     for table in (tables.VAULT, tables.SCOPE_PERSON, tables.CLAIM_LINE, tables.QUARANTINE_LINE):
         delta.delete(
@@ -86,6 +90,7 @@ def take_out(settings: Settings) -> None:
     finding.replace(settings, [], leaving, (*bronze_finding.WRITTEN_RULES, *silver_finding.RULES))
     done = [(file, (file.detail or "withdrawn: ").partition(": ")) for file in leaving]
     delivery.record(settings, [Event(file, state, detail=reason) for file, (state, _, reason) in done])
+    return leaving
 
 
 @dataclass
@@ -99,7 +104,7 @@ class _Begun:
 
     def results(self, settings: Settings) -> Iterator[tuple[piece.Bundle, Converted]]:
         """Each bundle, converted, as they get done."""
-        if self.bundles and settings.spark_master:
+        if self.bundles and settings.has_executors:
             yield from convert.by_spark(self.bundles, settings, session.start(settings))
         for job in as_completed(self.jobs):
             yield self.jobs[job], job.result()
@@ -110,7 +115,7 @@ def _begun(settings: Settings, files: list[DeliveredFile], executor: Executor) -
     for number in {file.insurer_number for file in received}:
         keys.key_file(settings, number)
     bundles, lost = piece.bundles(received)
-    here = bundles if not settings.spark_master else []
+    here = bundles if not settings.has_executors else []
     jobs = {executor.submit(convert.delivered, settings, bundle): bundle for bundle in here}
     return files, _Begun(received, lost, bundles, jobs) if received else None
 

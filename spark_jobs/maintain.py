@@ -68,11 +68,11 @@ class Part:
 def run(settings: Settings, keep_days: int = KEEP_DAYS) -> list[Care]:
     """Care for every table of the lake; the tables of dbt are written anew by every build, here only their old files go."""
     own = {settings.table_path(table.name): table for table in tables.ALL}
-    last, marts = figure_change.last(settings), settings.warehouse / "marts.db"
-    published = last.versions if last else {}
+    kept, marts = (figure_change.last(settings), figure_change.before_last(settings)), settings.warehouse / "marts.db"
     done = []
     for path in sorted(log_folder.parent for log_folder in settings.warehouse.glob("*.db/*/_delta_log")):
-        care = _care(path, own.get(path), keep_days, [published[path.name]] if path.parent == marts and path.name in published else [])
+        pinned = {publication.versions[path.name] for publication in kept if publication and path.name in publication.versions}
+        care = _care(path, own.get(path), keep_days, sorted(pinned) if path.parent == marts else [])
         if care.folded or care.removed or care.checkpoint:
             done.append(care)
     log.write(

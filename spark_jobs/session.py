@@ -82,13 +82,67 @@ def hold_lake(settings: Settings, purpose: str) -> Iterator[None]:
         lock.release()
 
 
+def lake_conf(settings: Settings) -> dict[str, str]:
+    """What every Spark that serves a lake is told, embedded or a server."""
+    return {
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.catalogImplementation": "hive",
+        "spark.sql.warehouse.dir": str(settings.warehouse),
+        "spark.executorEnv.POLARS_MAX_THREADS": "1",  # a task is a core's work
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "Asia/Tokyo",
+        "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
+        "spark.sql.files.openCostInBytes": "65536",  # many small receipt files: few tasks
+        "spark.sql.maxConcurrentOutputFileWriters": "32",  # write a few insurers at once instead of sorting all lines by insurer
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        # away from UTC Delta verifies the list of files in each commit's checksum by reading the whole log again, twice
+        "spark.databricks.delta.allFilesInCrc.enabled": "false",
+        "spark.sql.legacy.javaCharsets": "true",  # windows-31j
+        "spark.sql.legacy.codingErrorAction": "true",  # a broken byte becomes U+FFFD, which goes to quarantine
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+    }
+
+
+def connect_token(settings: Settings) -> Path:
+    """Where the token of the lake server stands; made by make services."""
+    return settings.secrets_path / "services" / "connect.password"
+
+
+def _connect(settings: Settings) -> "SparkSession":
+    """A session on the lake server, which has the lake's tables in its own metastore."""
+    from pyspark.sql import SparkSession
+
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    try:
+        token = connect_token(settings).read_text(encoding="utf-8")
+        # dbt asks for a session by itself: by the variable it gets this one
+        os.environ["SPARK_REMOTE"] = f"{settings.spark_remote}/;user_id=lake;token={token}"
+        spark = SparkSession.builder.getOrCreate()
+        spark.sql("select 1").collect()
+    except Exception as error:
+        raise LakeError(
+            str(settings.spark_remote), f"no lake server that lets us in ({type(error).__name__})", "a running one and its token",
+            "make services-status says what runs; unset LAKE_SPARK_REMOTE to use embedded Spark.", ExitCode.NOT_READY,
+        ) from None  # fmt: skip
+    _register_tables(spark, settings)
+    return spark
+
+
 def start(settings: Settings) -> "SparkSession":
-    """A Spark session that knows the lake's tables, by its own catalog (Derby under the lake folder); the running one if there is one.
+    """A Spark session that knows the lake's tables, by its own catalog (Derby under the lake folder); the running one if there is one. With
+    `spark_remote`: one on the lake server.
 
     It takes some 20 seconds: ask for it where there is work for it.
     """
     from pyspark.sql import SparkSession
 
+    if settings.spark_remote:
+        return _connect(settings)
     if running := SparkSession.getActiveSession():
         return running
     check_environment()
@@ -109,30 +163,10 @@ def start(settings: Settings) -> "SparkSession":
             "-Xss8m",  # long plans of the wide claim records
         )
     )
-    conf = {
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.sql.catalogImplementation": "hive",
+    conf = lake_conf(settings) | {
         "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={derby}/metastore;create=true",
-        "spark.sql.warehouse.dir": str(settings.warehouse),
         "spark.driver.memory": f"{settings.driver_memory_gib}g",
         "spark.driver.extraJavaOptions": java_options,
-        "spark.executorEnv.POLARS_MAX_THREADS": "1",  # a task is a core's work
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.sql.session.timeZone": "Asia/Tokyo",
-        "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
-        "spark.sql.files.openCostInBytes": "65536",  # many small receipt files: few tasks
-        "spark.sql.maxConcurrentOutputFileWriters": "32",  # write a few insurers at once instead of sorting all lines by insurer
-        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
-        "spark.databricks.delta.snapshotPartitions": "2",
-        # away from UTC Delta verifies the list of files in each commit's checksum by reading the whole log again, twice
-        "spark.databricks.delta.allFilesInCrc.enabled": "false",
-        "spark.sql.legacy.javaCharsets": "true",  # windows-31j
-        "spark.sql.legacy.codingErrorAction": "true",  # a broken byte becomes U+FFFD, which goes to quarantine
-        "spark.sql.execution.arrow.pyspark.enabled": "true",
     }
     if settings.event_log:
         settings.event_log.mkdir(parents=True, exist_ok=True)

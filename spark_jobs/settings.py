@@ -25,6 +25,10 @@ class Settings(BaseSettings):
         default=None,
         description="a Spark cluster, spark://host:port; none: Spark in this process, receipts by processes of this machine",
     )
+    spark_remote: str | None = Field(
+        default=None,
+        description="the lake server, sc://localhost:port (make services); its token is a file in secrets; none: embedded Spark",
+    )
     event_log: Path | None = Field(default=None, description="folder for Spark's event log; none by default")
     spark: tuple[str, ...] = Field(
         default=(), description='more Spark settings, a JSON list of "name=value"; they win over the lake\'s own'
@@ -33,6 +37,11 @@ class Settings(BaseSettings):
     @property
     def home_path(self) -> Path:
         return self.home.expanduser().resolve()
+
+    @property
+    def has_executors(self) -> bool:
+        """Whether Spark's executors read receipts, or processes of this machine."""
+        return bool(self.spark_master or self.spark_remote)
 
     @property
     def warehouse(self) -> Path:

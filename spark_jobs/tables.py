@@ -820,11 +820,52 @@ detail | string | what was made anew: all, or which insurers and months; models 
     key=("build_key", "recorded_at"),
 )
 
+MODEL_RUN = Table(
+    "ops.model_run",
+    "モデルごとの処理の記録: one row per model or test and build in which it ran",
+    _columns("""
+build_no | string | build in which it ran: the time of its start, UTC
+code_key | string | hash of the code of the models, as in ops.build_run
+node_name | string | model or test
+node_kind | string | model or test
+folder | string | folder of its file, under models or tests
+outcome | string | success, pass, warn (tell), fail (stop), error, skipped (what it needs failed)
+seconds | double | how long it took
+failure_count | bigint | rows against a test; null of a model
+recorded_at | timestamp | when
+"""),
+    key=("build_no", "node_name"),
+)
+
+GATE_RESULT = Table(
+    "ops.gate_result",
+    "公表前の関門の結果: one row per gate, region and measurement; append-only",
+    _columns("""
+region_key | string | 地域の鍵
+marts_key | string | hash of the versions of the marts that were measured
+gate_key | string | 関門, as in spark_jobs/rollout/gate.py
+outcome | string | passed 合格, told 要確認 (breached, does not stop), stopped 不合格
+measured_value | decimal(18,8) | 実測値, in the unit of the gate; null = nothing that could be measured
+limit_value | decimal(18,8) | 基準値, of the region or of the gate
+found | string | what was found, never a person's data
+found_ja | string | 所見, for who approves
+action_ja | string | 対応: what to do; null where it passed
+recorded_at | timestamp | when
+"""),
+    key=("region_key", "gate_key", "recorded_at"),
+)
+
 PUBLICATION = Table(
     "ops.publication",
     "公表の記録: one row per publication: the versions of the marts that it shows, and what they were built from",
     _columns("""
 published_at | timestamp | 公表日時: when
+region_key | string | 地域の鍵: region whose gates were asked; null = before gates were measured
+event | string | published 公表, rolled_back 前回の公表に戻した; null = published
+decided_by | string | 決定者: post or committee, or the user who approved in Airflow; null = not given
+reason | string | 理由 of a publication despite its gates, or of a roll-back
+insurers | string | 参加保険者: numbers of config/insurers then, comma between; null = before this was kept
+left_insurers | string | 離脱した保険者: numbers of the publication before that are not in this one; null = none
 mart_versions | string | table → Delta version, JSON
 source_versions | string | table → Delta version that the build had read, JSON; null = not known
 code_key | string | hash of the code of the models

@@ -8,16 +8,17 @@ moved without any of them says `unexplained`: a fault to be looked into. Figures
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
 from spark_jobs import config, delta, tables, touched
-from spark_jobs.publish.marts import Mart
+from spark_jobs.publish.marts import CHANGES, Mart
 from spark_jobs.settings import Settings
 
-NAME = "fct_figure_change"
+NAME = CHANGES
 KEY = (
     "mart", "population_kind", "population_key", "place_level", "place_key", "geography", "ingredient_key", "setting", "period_kind",
     "period", "variant", "figure",
@@ -73,24 +74,55 @@ class Published:
     versions: Mapping[str, int]
     source_versions: Mapping[str, int]
     code_key: str | None
+    insurers: frozenset[str] = frozenset()
 
 
 def last(settings: Settings) -> Published | None:
+    """What readers see now."""
+    rows = delta.read(settings, tables.PUBLICATION).sort("published_at")
+    return None if rows.is_empty() else _published(rows.row(-1, named=True))
+
+
+def before_last(settings: Settings) -> Published | None:
+    """The newest publication of other versions than readers see now, roll-backs left out: where a roll-back leads."""
     rows = delta.read(settings, tables.PUBLICATION).sort("published_at")
     if rows.is_empty():
         return None
-    row = rows.row(-1, named=True)
-    return Published(row["published_at"], json.loads(row["mart_versions"]), json.loads(row["source_versions"] or "{}"), row["code_key"])
+    others = rows.filter(pl.col("mart_versions") != rows["mart_versions"][-1], pl.col("event").fill_null("published") == "published")
+    return None if others.is_empty() else _published(others.row(-1, named=True))
 
 
-def record(settings: Settings, versions: Mapping[str, int], now: object) -> None:
-    """Pin these versions of the marts, with the inputs of their last build; once."""
-    if (before := last(settings)) and before.versions == versions:
+def _published(row: Mapping[str, Any]) -> Published:
+    return Published(row["published_at"], json.loads(row["mart_versions"]), json.loads(row["source_versions"] or "{}"), row["code_key"],
+                     frozenset((row["insurers"] or "").split(",")) - {""})  # fmt: skip
+
+
+def record(settings: Settings, versions: Mapping[str, int], now: object, **said: str | None) -> None:
+    """Pin these versions of the marts, with the inputs of their last build; once, unless there is a decision to be kept.
+
+    `said`: region_key, event, decided_by, reason of ops.publication.
+    """
+    before, insurers = last(settings), frozenset(config.insurers(settings))
+    is_decided = said.get("decided_by") or said.get("reason")
+    if before and (before.versions, before.insurers) == (versions, insurers) and not is_decided:
         return
+    gone = sorted(before.insurers - insurers) if before else []
+    said |= {"insurers": ",".join(sorted(insurers)), "left_insurers": ",".join(gone) or None}
     builds = delta.read(settings, tables.BUILD_RUN).filter(pl.col("source_versions").is_not_null()).sort("recorded_at")
     build = builds.row(-1, named=True) if builds.height else {"source_versions": None, "code_key": None}
-    row = {"published_at": now, "mart_versions": json.dumps(dict(versions), sort_keys=True)}
+    row = {"published_at": now, "mart_versions": json.dumps(dict(versions), sort_keys=True), **said}
     delta.append(settings, tables.PUBLICATION, [row | {name: build[name] for name in ("source_versions", "code_key")}])
+
+
+def record_roll_back(settings: Settings, to: Published, now: object, **said: str | None) -> None:
+    """Readers see an earlier publication again."""
+    row = {"published_at": now, "mart_versions": json.dumps(dict(to.versions), sort_keys=True), "code_key": to.code_key, **said}
+    delta.append(settings, tables.PUBLICATION, [row | {"source_versions": json.dumps(dict(to.source_versions), sort_keys=True)}])
+
+
+def clear(settings: Settings) -> None:
+    """No figure moved: after a roll-back."""
+    _put(settings, _none())
 
 
 def write(settings: Settings, found: Mapping[str, Mart]) -> str:

@@ -1,7 +1,8 @@
 """The marts as readers outside Spark open them: Delta tables under `$LAKE_HOME/warehouse/marts.db`."""
 
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from deltalake.exceptions import DeltaError
 
 from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.settings import Settings
+
+CHANGES = "fct_figure_change"  # made by a publication, not by a build
 
 
 @dataclass(frozen=True)
@@ -61,23 +64,35 @@ def _type_name(kind: Any) -> str:
     return str(getattr(kind, "type", kind))
 
 
-def read(settings: Settings) -> dict[str, Mart]:
-    """All marts by name. A column-mapped table is refused: readers outside Spark would see nulls without an error."""
+def read(settings: Settings, pinned: Mapping[str, int] | None = None) -> dict[str, Mart]:
+    """All marts by name; or those of a publication, at its versions. A column-mapped table is refused: readers outside Spark would see
+    nulls without an error."""
     folder = settings.warehouse / "marts.db"
-    found = {path.parent.name: _open(path.parent) for path in sorted(folder.glob("*/_delta_log"))}
+    names = sorted(pinned) if pinned else [path.parent.name for path in sorted(folder.glob("*/_delta_log"))]
+    found = {name: _open(folder / name, pinned[name] if pinned else None) for name in names}
     if not found:
         raise LakeError(str(folder), "no table", "the marts", "Run lake build first.", ExitCode.NOT_READY)
     return found
 
 
-def _open(path: Path) -> Mart:
+def _open(path: Path, version: int | None = None) -> Mart:
     try:
-        table = DeltaTable(path)
+        table = DeltaTable(path, version=version)
     except DeltaError as error:
         raise LakeError(str(path), f"no readable Delta table ({error})", "a table", "Run lake build again.", ExitCode.NOT_READY) from None
     if table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
         raise LakeError(str(path), "column mapping is on", "a table without it", "Take delta.columnMapping.mode out of the model.")
     return Mart(path.name, table)
+
+
+def versions(marts: Mapping[str, Mart]) -> dict[str, int]:
+    """Delta version of each mart that a build makes."""
+    return {name: mart.version for name, mart in marts.items() if name != CHANGES}
+
+
+def key(marts: Mapping[str, Mart]) -> str:
+    """Which figures these are: what was previewed, approved and published is one if this is one."""
+    return hashlib.sha256(json.dumps(versions(marts), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def fingerprint(marts: dict[str, Mart], *more: str | bytes) -> str:

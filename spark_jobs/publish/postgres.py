@@ -32,6 +32,7 @@ DATABASE = "lake"
 SUPERUSER = "postgres"
 READER = "lake_reader"  # group of all logins; pg_hba lets only its members in
 OWNER = "lake_owner"  # owns the tables, can not log in
+SERVICES = ("airflow", "metastore")  # databases and roles of make services, each its own only
 OS_USER = "pgserver"
 STOP_SECONDS = 60
 SOCKET_PATH_LIMIT = 90  # of 107 bytes that a socket path may have
@@ -40,7 +41,7 @@ HBA = f"""# Written by `lake` at each start. The first line that fits decides; n
 local all {SUPERUSER} scram-sha-256
 host all {SUPERUSER} all reject
 host {DATABASE} +{READER} {HOST}/32 scram-sha-256
-"""
+{"".join(f"host {name} {name} {HOST}/32 scram-sha-256" + chr(10) for name in SERVICES)}"""
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ class Cluster:
         hba.write_text(HBA, encoding="utf-8")
         conf.write_text(
             f"listen_addresses = '{HOST}'\nport = {self.port}\nunix_socket_directories = '{self.socket_folder}'\n"
-            "unix_socket_permissions = 0700\npassword_encryption = 'scram-sha-256'\nmax_connections = 50\ntimezone = 'Asia/Tokyo'\n"
+            "unix_socket_permissions = 0700\npassword_encryption = 'scram-sha-256'\nmax_connections = 200\ntimezone = 'Asia/Tokyo'\n"
             "log_timezone = 'Asia/Tokyo'\n",
             encoding="utf-8",
         )

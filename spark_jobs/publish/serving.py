@@ -98,9 +98,10 @@ def rule_of(name: str, columns: list[str]) -> Rule:
     return Rule.NOBODY
 
 
-def load(settings: Settings) -> str:
-    """Roles from config, tables from the marts; says what was done. The load is skipped when these Delta versions are published already."""
-    found = marts.read(settings)
+def load(settings: Settings, found: dict[str, Mart] | None = None) -> str:
+    """Roles from config, tables from the marts (as they stand, unless given); says what was done. The load is skipped when these Delta
+    versions are published already."""
+    found = found or marts.read(settings)
     kinds = {number: insurer.kind for number, insurer in config.insurers(settings).items()}
     key = marts.fingerprint(found, json.dumps(kinds), *(file.read_bytes() for file in CODE))
     with running(settings) as cluster, cluster.connect() as connection:

@@ -51,7 +51,7 @@ def freeze(settings: Settings, region_key: str, by: str, last_service_month: int
             where, f"claim months without all files: {', '.join(map(str, lacking))}", f"those of {MONTHS} service months up to {last}",
             "lake status names what is missing.", ExitCode.NOT_READY,
         )  # fmt: skip
-    _check_marts_are_new(settings, where)
+    build.check_is_new(settings, where)
     found = marts.read(settings)
     if missing := [name for name in MARTS if name not in found]:
         raise LakeError(where, f"no marts.{missing[0]}", "the marts", "Run lake build.", ExitCode.NOT_READY)
@@ -63,15 +63,6 @@ def freeze(settings: Settings, region_key: str, by: str, last_service_month: int
         )  # fmt: skip
     known = set(_of_round(settings, region_key, standing.round_began_at)["sha256"])
     return list(_record(settings, region, last, by.strip(), figures, known, {name: found[name].version for name in MARTS}))
-
-
-def _check_marts_are_new(settings: Settings, where: str) -> None:
-    """Marts of an earlier state of the claims would freeze figures that the next build moves."""
-    last = build.last_build(settings)
-    if last is None or build.Inputs.now(settings).changed(last):
-        raise LakeError(
-            where, "marts older than the claims or lists", "marts of what is in the lake", "Run lake build.", ExitCode.NOT_READY
-        )
 
 
 def _figures(mart: Mart, region: Region, last: int) -> pl.DataFrame:

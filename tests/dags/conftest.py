@@ -64,15 +64,17 @@ def consortium(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
 
 @pytest.fixture
 def stub_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A `lake` that only notes how it was called, and its inbox. `answer({pattern of arguments: exit code})` makes it say no."""
+    """A `lake` that only notes how it was called, and its inbox. `answer({pattern of arguments: exit code, or (code, last line)})` makes it
+    answer."""
     calls, executable, inbox = tmp_path / "calls", tmp_path / "lake", tmp_path / "inbox"
     inbox.mkdir()
     calls.touch()
     monkeypatch.setenv("LAKE_BIN", str(executable))
     monkeypatch.setenv("LAKE_INBOX", str(inbox))
 
-    def answer(answers: dict[str, int]) -> None:
-        cases = "\n".join(f"  {pattern}) exit {code};;" for pattern, code in answers.items())
+    def answer(answers: dict[str, int | tuple[int, str]]) -> None:
+        full = {pattern.replace(" ", "\\ "): said if isinstance(said, tuple) else (said, "") for pattern, said in answers.items()}
+        cases = "\n".join(f"  {pattern}) echo '{said}'; exit {code};;" for pattern, (code, said) in full.items())
         executable.write_text(STUB.format(calls=calls, cases=cases))
         executable.chmod(0o755)
 
@@ -81,23 +83,68 @@ def stub_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespac
 
 
 @pytest.fixture
-def run_region(airflow_database) -> Callable[[str], SimpleNamespace]:
-    """Runs ingest_region__<region> as `dag.test()` does: every task in this process, in order; the first failure is the answer."""
-    from airflow.dag_processing.dagbag import DagBag
+def notices(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What was told, by (subject, text)."""
+    import notices
 
-    def run(region: str) -> SimpleNamespace:
-        bag = DagBag(DAGS)
-        assert not bag.import_errors
-        dag = bag.dags[f"ingest_region__{region}"]
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(notices, "_to_webhook", lambda subject, text: told.append((subject, text)))
+    return told
+
+
+@pytest.fixture
+def bag_of(airflow_database) -> Callable[[], object]:
+    def bag():
+        from airflow.dag_processing.dagbag import DagBag
+
+        found = DagBag(DAGS)
+        assert not found.import_errors
+        return found
+
+    return bag
+
+
+@pytest.fixture
+def run_dag(bag_of) -> Callable[..., SimpleNamespace]:
+    """Runs a DAG as `dag.test()` does: every task in this process, in order; the first failure is the answer."""
+    from airflow import settings
+    from airflow.models.asset import AssetEvent
+
+    def run(dag_id: str, **how) -> SimpleNamespace:
+        dag = bag_of().dags[dag_id]
+        dag.deadline = None  # dag.test() of Airflow 3.3.2 looks for it in the database, where only the DAG processor writes it
         for task in dag.tasks:
             task.retries = 0
-        done = dag.test()
+        done = dag.test(**how)
         instances = done.get_task_instances()
+        with settings.Session() as session:
+            events = session.query(AssetEvent).filter(AssetEvent.source_run_id == done.run_id, AssetEvent.source_dag_id == dag_id).all()
+            partitions = {(event.asset.name, event.partition_key) for event in events}
         return SimpleNamespace(
             state=done.state,
             run_id=done.run_id,
+            partitions=partitions,
             states={f"{t.task_id}[{t.map_index}]" if t.map_index >= 0 else t.task_id: t.state for t in instances},
-            labels={t.rendered_map_index for t in instances if t.task_id == "deliver"},
+            labels={t.task_id: {other.rendered_map_index for other in instances if other.task_id == t.task_id} for t in instances},
         )
 
     return run
+
+
+@pytest.fixture
+def answering(monkeypatch):
+    """Who approves chooses this option at once."""
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+    asked = []
+
+    def answer(option: str) -> list:
+        def execute(self, context):
+            asked.append((self.subject, self.body))
+            event = {"chosen_options": [option], "params_input": {}, "responded_at": context["ti"].start_date}
+            return self.execute_complete(context, event | {"responded_by_user": {"id": "1", "name": "committee"}})
+
+        monkeypatch.setattr(ApprovalOperator, "execute", execute)
+        return asked
+
+    return answer

@@ -4,6 +4,7 @@ It reads the published marts and config/ only. One part of the page = one module
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from spark_jobs import config
 from spark_jobs.config import Insurer, Region, Scenario
 from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.publish import disclosure, marts
+from spark_jobs.publish.marts import Mart
 from spark_jobs.publish.report import (
     arrival,
     change,
@@ -66,10 +68,10 @@ class Page:
     terms: Table
 
 
-def write(settings: Settings, region_key: str) -> tuple[Path, bool]:
-    """The report's path, and whether it was written: not if it stands there, made from the same versions, configuration and code."""
+def write(settings: Settings, region_key: str, found: Mapping[str, Mart], name: str = "report") -> tuple[Path, bool]:
+    """The path of the report NAME.html, and whether it was written: not if it stands there, made from the same versions, configuration and
+    code."""
     region, insurers, scenarios = config.region(settings, region_key), config.insurers(settings), config.scenarios(settings)
-    found = marts.read(settings)
     missing = [name for name in NEEDED if name not in found]
     if missing:
         raise LakeError(
@@ -77,7 +79,7 @@ def write(settings: Settings, region_key: str) -> tuple[Path, bool]:
         )
     said = [entry.model_dump_json() for entry in (region, *insurers.values(), *scenarios.values())]
     key = marts.fingerprint({name: found[name] for name in NEEDED}, *said, *_code())
-    path = settings.reports / region_key / "report.html"
+    path = settings.reports / region_key / f"{name}.html"
     if _key_of(path) == key:
         return path, False
     path.parent.mkdir(parents=True, exist_ok=True)

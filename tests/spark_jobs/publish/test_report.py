@@ -23,6 +23,7 @@ from spark_jobs.publish.report import page as report
 from spark_jobs.publish.report import wording
 from spark_jobs.publish.report.page import Page
 from spark_jobs.publish.report.table import Table
+from spark_jobs.rollout import gate_result
 from spark_jobs.settings import Settings
 from tests.spark_jobs.publish.conftest import invented_changes
 
@@ -323,7 +324,8 @@ def test_no_shares_is_an_error_that_says_what_to_do(invented, view):
         view(invented | {"fct_biosimilar_share": invented["fct_biosimilar_share"].clear()})
 
 
-def test_publication_writes_store_and_report_once(invented, demo_config, tmp_path):
+def test_publication_writes_store_and_report_once(invented, demo_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(gate_result, "measure", lambda settings, region: [])  # tests/spark_jobs/rollout/test_gate_result.py
     settings = Settings(home=tmp_path / "home", secrets=tmp_path / "secrets", config=demo_config.config)
     for name, frame in invented.items():
         write_deltalake(settings.table_path(f"marts.{name}"), frame.to_arrow())

@@ -46,7 +46,8 @@ claim_of_file as (
         depositor_number as insurer_number,
         file_sha256,
         count(*) as claim_count,
-        count_if(insurer_number is distinct from depositor_number) as claim_of_other_insurer_count
+        count_if(insurer_number is distinct from depositor_number) as claim_of_other_insurer_count,
+        count_if(points_of_lines <> points_decided) as points_mismatch_claim_count
     from {{ source('silver', 'claim') }}
     where known_to_claim_month = 999912 and {{ touched(['claim_month']) }}
     group by depositor_number, file_sha256
@@ -86,6 +87,7 @@ arrived as (
         coalesce(sum(file.quarantine_count), 0) as quarantine_line_count,
         coalesce(sum(claim.claim_count), 0) as claim_count,
         coalesce(sum(claim.claim_of_other_insurer_count), 0) as claim_of_other_insurer_count,
+        coalesce(sum(claim.points_mismatch_claim_count), 0) as points_mismatch_claim_count,
         coalesce(sum(drugs.drug_line_count), 0) as drug_line_count,
         coalesce(sum(drugs.unknown_drug_line_count), 0) as unknown_drug_line_count,
         coalesce(sum(finding.stop_finding_count), 0) as stop_finding_count,
@@ -139,6 +141,7 @@ select
     coalesce(quarantine_line_count, 0) as quarantine_line_count,
     coalesce(claim_count, 0) as claim_count,
     coalesce(claim_of_other_insurer_count, 0) as claim_of_other_insurer_count,
+    coalesce(points_mismatch_claim_count, 0) as points_mismatch_claim_count,
     coalesce(drug_line_count, 0) as drug_line_count,
     coalesce(unknown_drug_line_count, 0) as unknown_drug_line_count,
     coalesce(stop_finding_count, 0) as stop_finding_count,

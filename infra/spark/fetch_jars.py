@@ -1,6 +1,7 @@
-"""Fetch the two Delta jars once, by Spark's own resolver (no Maven needed), check them, put them beside Spark's jars.
+"""Fetch jars once, by Spark's own resolver (no Maven needed), check them, put them into a folder.
 
-usage: fetch_delta_jars.py FOLDER. The jars and their sha256 stand in delta_jars.sha256; a jar that differs is refused and not kept.
+usage: fetch_jars.py FOLDER delta|service. The jars and their sha256 stand in delta_jars.sha256 (two, beside Spark's own) and
+service_jars.sha256 (the PostgreSQL driver of the services' metastore); a jar that differs is refused and not kept.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 HERE = Path(__file__).resolve().parent
+PACKAGES = {"delta": "io.delta:delta-spark_4.2_2.13:4.4.0", "service": "org.postgresql:postgresql:42.7.8"}
 # Spark ships what these would bring, in newer versions
 EXCLUDES = (
     ",".join(
@@ -29,26 +31,29 @@ EXCLUDES = (
             "commons-logging",
             "javax.annotation",
             "org.slf4j",
+            "org.checkerframework",
         )
     )
     + ",io.delta:delta-kernel-*"
 )
 
 
-def main(place: Path) -> None:
-    wanted = {name: sha for sha, name in (line.split() for line in (HERE / "delta_jars.sha256").read_text().splitlines() if line)}
+def main(place: Path, what: str) -> None:
+    listed = HERE / f"{what}_jars.sha256"
+    wanted = {name: sha for sha, name in (line.split() for line in listed.read_text().splitlines() if line)}
+    place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as ivy:
         SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").config("spark.jars.ivy", ivy).config(
-            "spark.jars.packages", "io.delta:delta-spark_4.2_2.13:4.4.0"
+            "spark.jars.packages", PACKAGES[what]
         ).config("spark.jars.excludes", EXCLUDES).getOrCreate().stop()
         for name, sha in wanted.items():
-            fetched = Path(ivy, "jars", f"io.delta_{name}")
+            (fetched,) = Path(ivy, "jars").glob(f"*_{name}")
             found = hashlib.sha256(fetched.read_bytes()).hexdigest()
             if found != sha:
-                sys.exit(f"{name}: sha256 is {found}; expected {sha} (infra/spark/delta_jars.sha256). Not installed.")
+                sys.exit(f"{name}: sha256 is {found}; expected {sha} (infra/spark/{listed.name}). Not installed.")
             shutil.copy2(fetched, place / f".{name}")
             (place / f".{name}").replace(place / name)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

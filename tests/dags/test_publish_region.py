@@ -1,0 +1,109 @@
+"""How build_marts and publish_region wire the `lake` commands, with a stub in their place; who approves answers by a stand-in."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+INSURER = "06019905"
+
+
+@pytest.fixture
+def previewed(stub_lake, tmp_path):
+    """A lake with something new to publish."""
+    summary = tmp_path / "approval.md"
+    summary.write_text("関門と変動", encoding="utf-8")
+    answers = {"publish --preview*": (0, json.dumps({"marts": "k1", "is_new": True, "summary": str(summary)}))}
+    stub_lake.answer(answers)
+    return answers
+
+
+def test_what_was_approved_is_published_and_told(consortium, stub_lake, previewed, answering, run_dag, notices):
+    consortium(INSURER)
+    asked = answering("Approve")
+    run = run_dag("publish_region__tiny")
+    assert run.state == "success"
+    assert stub_lake.calls() == [
+        "gates --region tiny",
+        "publish --preview --region tiny",
+        "publish --region tiny --marts k1 --by Airflow: committee",
+    ]
+    assert asked == [("小さな地域: 公表の承認", "関門と変動")]
+    assert [subject for subject, _ in notices] == ["小さな地域: 公表した"]
+
+
+def test_a_rejection_leaves_the_published_version_as_it_was(consortium, stub_lake, previewed, answering, run_dag):
+    consortium(INSURER)
+    answering("Reject")
+    run = run_dag("publish_region__tiny")
+    assert (run.state, run.states["approve"], run.states["publish"], run.states["notify"]) == ("success", "success", "skipped", "skipped")
+    assert stub_lake.calls()[-1] == "publish --preview --region tiny"
+
+
+def test_a_gate_that_stops_asks_nobody_and_tells(consortium, stub_lake, previewed, run_dag, notices):
+    consortium(INSURER)
+    stub_lake.answer(previewed | {"gates*": 8})
+    run = run_dag("publish_region__tiny")
+    assert (run.states["gates"], run.states["preview"], run.states["publish"]) == ("failed", "upstream_failed", "upstream_failed")
+    assert stub_lake.calls() == ["gates --region tiny"]
+    assert notices[0][0] == "publish_region__tiny: gates failed" and "exit code 8" in notices[0][1]
+
+
+def test_figures_that_are_published_already_ask_nobody(consortium, stub_lake, previewed, run_dag):
+    consortium(INSURER)
+    stub_lake.answer({"publish --preview*": (0, '{"marts": "k1", "is_new": false, "summary": ""}')})
+    run = run_dag("publish_region__tiny")
+    assert (run.state, run.states["preview"], run.states["approve"]) == ("success", "skipped", "skipped")
+
+
+def test_a_build_asks_each_region_concerned(consortium, stub_lake, bag_of):
+    consortium(INSURER)
+    dag = bag_of().dags["build_marts"]
+    concerned = dag.get_task("concerned").python_callable
+    event = type("Event", (), {"partition_key": "tiny|202609"})
+    assert concerned(triggering_asset_events={"claims": [event, event]}) == ["publish_region__tiny"]
+    event = type("Event", (), {"partition_key": "other|202609"})
+    assert concerned(triggering_asset_events={"claims": [event]}) == []
+    assert concerned() == ["publish_region__tiny"]  # by hand: all
+
+
+def test_a_roll_back_says_who_and_why(consortium, stub_lake, run_dag):
+    consortium(INSURER)
+    run = run_dag("roll_back", run_conf={"region": "tiny", "decided_by": "運営委員会", "reason": "誤った納品"})
+    assert run.state == "success"
+    assert stub_lake.calls() == ["publish --region tiny --by 運営委員会 --roll-back 誤った納品"]
+
+
+def test_lists_are_loaded_where_there_are_some(consortium, stub_lake, run_dag, tmp_path, monkeypatch):
+    consortium(INSURER)
+    monkeypatch.setenv("LAKE_LISTS", str(tmp_path / "lists"))
+    (tmp_path / "lists" / "price-list").mkdir(parents=True)
+    run = run_dag("refresh_masters")
+    assert run.state == "success"
+    assert stub_lake.calls() == [f"masters load price-list {tmp_path}/lists/price-list"]
+
+
+def test_a_notice_reaches_the_webhook_and_fails_nothing(monkeypatch):
+    import threading
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    from notices import late
+
+    got = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self):
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        monkeypatch.setenv("LAKE_NOTICE_WEBHOOK", f"http://127.0.0.1:{server.server_port}")
+        late("build_marts", 12)
+    assert got == [{"text": "build_marts: not done after 12 hours\nOpen the run in Airflow: what waits, and for whom?"}]
+    late("build_marts", 12)  # nobody listens any more
