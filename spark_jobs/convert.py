@@ -109,15 +109,11 @@ def _without_erased(
 def _vault(settings: Settings, people: pl.DataFrame, bundle: Bundle) -> list[Part]:
     """What stays of the people of each file: sealed to their insurers, linked inside a scope of joint use (identity.people)."""
     named = people.filter(pl.col("person_id1").is_not_null() & pl.col("insurer_number").is_not_null())
-    parts = []
-    for (number,), of_piece in named.partition_by("file_no", as_dict=True, maintain_order=True).items():
-        file = bundle.pieces[number].file
-        distinct = of_piece.unique(["person_id1", "branch_no", "patient_name", "patient_name_kana"], keep="first")
-        distinct = distinct.drop("rid", "file_no", "person_id2_kanji", "person_id2_kana")
-        distinct, before = distinct.with_columns(claim_month=file.claim_month), bundle.pieces[number].lines_before
-        for table, rows in identity_people.rows(settings, distinct, file.file_sha256, before).items():
-            parts += delta.write_parts(settings, table, rows)
-    return parts
+    distinct = named.unique(["file_no", "person_id1", "branch_no", "patient_name", "patient_name_kana"], keep="first")
+    parts = [(number, x.file.file_sha256, x.lines_before, x.file.claim_month) for number, x in enumerate(bundle.pieces)]
+    schema = {"file_no": pl.UInt32, "file_sha256": pl.String, "lines_before": pl.Int32, "claim_month": pl.Int32}
+    of_part = distinct.join(pl.DataFrame(parts, schema, orient="row"), on="file_no")
+    return [part for table, rows in identity_people.rows(settings, of_part).items() for part in delta.write_parts(settings, table, rows)]
 
 
 def from_bronze(settings: Settings, files: "Sequence[DeliveredFile]", receipts: pl.DataFrame | None = None) -> Converted:

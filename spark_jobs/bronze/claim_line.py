@@ -26,7 +26,15 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {  # what identifies, beside birt
     "KO": {"recipient": ("public_payer_number", "recipient_number")},
     "RE": {"id2_kanji": ("patient_name",), "id2_kana": ("patient_name_kana",)},
 }
-EMPTIED = ("drop", "free_text")
+IN_CLEAR = {  # fields that name a person, for the vault
+    "RE": ("patient_name", "patient_name_kana"),
+    "HO": ("insurer_number", "insured_symbol", "insured_number"),
+    "SN": ("branch_no",),
+}
+BESIDE = {  # and the pseudonyms that took the place of fields
+    "RE": {"person_id2_kanji": "patient_name", "person_id2_kana": "patient_name_kana"},
+    "HO": {"person_id1": "insured_number", "workplace_id": "insured_symbol"},
+}
 WITH_BIRTH_AND_SEX = ("id1", "id2_kanji", "id2_kana")
 COMMAS = "," * 200
 
@@ -44,21 +52,26 @@ class Keys:
 def replaced(lines: pl.DataFrame, receipts: pl.DataFrame, bundle: Bundle, keys: Keys) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
     """(lines that no rule keeps out, by record type, sensitive fields replaced; people of these receipts, in the clear).
 
-    The people are for their insurer's sealed vault; they are never written or shown otherwise.
+    `receipts` are in the order of their `rid` 1, 2, …. The people are for their insurer's sealed vault; they are never written or shown
+    otherwise.
     """
     form, kind = bundle.claim_form, bundle.claim_kind
     kept = lines.filter(pl.col("rule").is_null())
     if form == "claim":
         kept = _padded(kept, kind)
-    persons = receipts.select("rid", "sex", "birth_date", "owner")
     found: dict[str, pl.DataFrame] = {}
     clear: dict[str, pl.DataFrame] = {}
     for (record_id,), of_record in kept.partition_by("record_type", as_dict=True, maintain_order=True).items():
-        marks = privacy.marks(kind, form).get(record_id)
-        if layouts.record(kind, record_id, form).is_open:
-            of_record = _closed(of_record, layouts.record(kind, record_id, form), form)
-        found[record_id] = _substituted(of_record, record_id, marks, bundle, persons, keys, clear) if marks else of_record
-    return found, _people(clear, persons)
+        record, marks = layouts.record(kind, record_id, form), privacy.marks(kind, form).get(record_id)
+        if record.is_open:
+            of_record = _closed(of_record, record, form)
+        if record_id in PARTS and marks:
+            line, clear[record_id] = _pseudonymised(of_record, record, marks, form, receipts, keys)
+            of_record = of_record.with_columns(line)
+        elif marks:
+            of_record = of_record.with_columns(_emptied(of_record["line"], record, marks, form))
+        found[record_id] = of_record
+    return found, _people(clear, receipts)
 
 
 def table(groups: dict[str, pl.DataFrame], receipts: pl.DataFrame, bundle: Bundle, keys: Keys) -> pl.DataFrame:
@@ -110,83 +123,65 @@ def _closed(lines: pl.DataFrame, record: layouts.Record, form: str) -> pl.DataFr
     return lines.with_columns(pl.col("line").str.replace(f"^((?:[^,]*,){{{known - 1}}}[^,]*).*$", "${1},"))
 
 
-def _substituted(
-    lines: pl.DataFrame, record_id: str, marks: dict[int, str], bundle: Bundle, persons: pl.DataFrame, keys: Keys,
-    clear: dict[str, pl.DataFrame],
-) -> pl.DataFrame:  # fmt: skip
-    """The lines of one record with what may be stored at the marked positions."""
-    form, kind = bundle.claim_form, bundle.claim_kind
-    record, prefix = layouts.record(kind, record_id, form), prefix_fields(form)
-    if all(mark in EMPTIED for mark in marks.values()):
-        # most lines hold nothing to be emptied: only the others are taken apart
-        before = [0, *sorted(marks)]
-        gaps = (place - last - 1 + (prefix if last == 0 else 0) for last, place in itertools.pairwise(before))
-        nothing = "^" + "".join(f"(?:[^,]*,){{{gap}}}(?:,|$)" for gap in gaps)
-        flags = lines.select(holds=~pl.col("line").str.contains(nothing))["holds"]
-        if not flags.any():
-            return lines
-        rest, lines = lines.filter(~flags), lines.filter(flags)
-        done = _joined(lines, max(marks) + prefix, {pos + prefix: pl.lit("") for pos in marks})
-        return pl.concat([rest, done])
-    last = max(marks) + prefix
-    place = {field.name_en: field.pos + prefix for field in record.fields}
-    rows = _split(lines, last).join(persons, on="rid", how="left", maintain_order="left")
+def _emptied(line: pl.Series, record: layouts.Record, marks: dict[int, str], form: str) -> pl.Series:
+    """The lines of a record that names nobody, without what may not be stored. Most hold nothing of it: only the others are taken apart."""
+    prefix = prefix_fields(form)
+    gaps = (place - last - 1 + (prefix if last == 0 else 0) for last, place in itertools.pairwise([0, *sorted(marks)]))
+    places = line.str.contains("^" + "".join(f"(?:[^,]*,){{{gap}}}(?:,|$)" for gap in gaps)).not_().arg_true()
+    if places.is_empty():
+        return line
+    fields = _split(line.gather(places), max(marks) + prefix)
+    values = {str(pos + prefix): _shortened(record, pos, mark, prefix) for pos, mark in marks.items()}
+    return line.scatter(places, _joined(fields.with_columns(**values)))
 
-    def column(name: str) -> pl.Series:
-        return rows[str(place[name])] if place[name] <= last else pl.Series([""] * rows.height)
 
-    values: dict[int, pl.Expr | pl.Series] = {}
+def _shortened(record: layouts.Record, pos: int, mark: str, prefix: int) -> pl.Expr:
+    """What is kept of a marked field without knowing whose it is."""
+    text = pl.col(str(pos + prefix))
+    if mark == "birth_month":
+        return western_expr(text).str.slice(0, 6).fill_null("")
+    return pl.when(text.str.ends_with("疑い")).then(pl.lit("疑い")).otherwise(pl.lit("")) if mark == "suspicion" else pl.lit("")
+
+
+def _pseudonymised(
+    lines: pl.DataFrame, record: layouts.Record, marks: dict[int, str], form: str, receipts: pl.DataFrame, keys: Keys
+) -> tuple[pl.Series, pl.DataFrame]:
+    """(the lines of a record that names persons, with pseudonyms; what names them in the clear beside the pseudonyms)."""
+    prefix, last = prefix_fields(form), max(marks) + prefix_fields(form)
+    fields = _split(lines["line"], last)
+    place = {field.name_en: str(field.pos + prefix) for field in record.fields if field.pos + prefix <= last}
+    of_receipt = receipts.select("owner", "birth_date", "sex")[lines["rid"] - 1]
+    values: dict[str, pl.Expr | pl.Series] = {}
     for pos, mark in marks.items():
-        if mark in EMPTIED:
-            values[pos + prefix] = pl.lit("")
-        elif mark == "suspicion":
-            is_suspected = pl.col(str(place["disease_name"])).str.ends_with("疑い")
-            values[pos + prefix] = pl.when(is_suspected).then(pl.lit("疑い")).otherwise(pl.lit(""))
-        elif mark == "birth_month":
-            values[pos + prefix] = western_expr(pl.col(str(place["birth_date"]))).str.slice(0, 6).fill_null("")
-        else:
-            names = PARTS[record_id][mark]
-            more = (rows["birth_date"], rows["sex"]) if mark in WITH_BIRTH_AND_SEX else ()
-            made = pseudonyms(keys.chains, rows["owner"], *(column(name) for name in names), *more)
-            values[pos + prefix] = pl.when(column(names[-1]).str.strip_chars(" \u3000") == "").then(pl.lit("")).otherwise(made)
-    if record_id in ("RE", "HO", "SN"):
-        clear[record_id] = _clear(rows, record_id, place, values, last)
-    return _joined(lines, last, values, rows)
+        if mark not in PARTS[record.record_id]:
+            values[str(pos + prefix)] = _shortened(record, pos, mark, prefix)
+            continue
+        named = (fields[str(pos + prefix)].str.strip_chars(" \u3000") != "").arg_true()
+        parts = [fields[place[name]] for name in PARTS[record.record_id][mark]]
+        if mark in WITH_BIRTH_AND_SEX:
+            parts += [of_receipt["birth_date"], of_receipt["sex"]]
+        made = pseudonyms(keys.chains, of_receipt["owner"].gather(named), *(part.gather(named) for part in parts))
+        values[str(pos + prefix)] = pl.repeat("", fields.height, eager=True).scatter(named, made)
+    stored = fields.with_columns(**values)
+    places = fields.select(pl.any_horizontal(pl.col(name) != "" for name in values)).to_series().arg_true()
+    in_clear = lines.select("rid", "file_no").hstack(
+        [fields[place[name]].alias(name) for name in IN_CLEAR.get(record.record_id, ())]
+        + [stored[place[field]].alias(name) for name, field in BESIDE.get(record.record_id, {}).items()]
+    )
+    return lines["line"].scatter(places, _joined(stored[places])), in_clear
 
 
-def _split(lines: pl.DataFrame, last: int) -> pl.DataFrame:
-    """The lines with their fields up to `last` (prefix included) as columns "1", "2", …, and "rest"."""
-    parts = pl.col("line").str.splitn(",", last + 1).struct.rename_fields([*map(str, range(1, last + 1)), "rest"])
-    return lines.with_columns(parts=parts).unnest("parts")
+def _split(line: pl.Series, last: int) -> pl.DataFrame:
+    """The fields of lines up to `last` (prefix included) as columns "1", "2", …, and "rest"."""
+    return line.str.splitn(",", last + 1).struct.rename_fields([*map(str, range(1, last + 1)), "rest"]).struct.unnest()
 
 
-def _joined(lines: pl.DataFrame, last: int, values: dict[int, "pl.Expr | pl.Series"], rows: pl.DataFrame | None = None) -> pl.DataFrame:
-    """The lines with other values at places counted from 1, the prefix included."""
-    rows = _split(lines, last) if rows is None else rows
-    rows = rows.with_columns(**{f"value_{place}": value for place, value in values.items()})
-    fields = [pl.col(f"value_{place}" if place in values else str(place)) for place in range(1, last + 1)]
-    line = pl.concat_str(*fields, "rest", separator=",", ignore_nulls=True)
-    return rows.select(*(name for name in lines.columns if name != "line"), line=line).select(lines.columns)
+def _joined(fields: pl.DataFrame) -> pl.Series:
+    """The lines that such fields make."""
+    return fields.select(line=pl.concat_str(pl.all(), separator=",", ignore_nulls=True)).to_series()
 
 
-def _clear(rows: pl.DataFrame, record_id: str, place: dict[str, int], values: dict[int, "pl.Expr | pl.Series"], last: int) -> pl.DataFrame:
-    """Of one record, what names a person in the clear, and the pseudonyms that took its place."""
-    names = {
-        "RE": ("patient_name", "patient_name_kana"),
-        "HO": ("insurer_number", "insured_symbol", "insured_number"),
-        "SN": ("branch_no",),
-    }
-    known = [pl.col(str(place[name])).alias(name) for name in names[record_id] if name in place and place[name] <= last]
-    made = {
-        "RE": {"person_id2_kanji": "patient_name", "person_id2_kana": "patient_name_kana"},
-        "HO": {"person_id1": "insured_number", "workplace_id": "insured_symbol"},
-        "SN": {},
-    }[record_id]
-    pseudonyms_ = {name: values[place[field]] for name, field in made.items() if field in place and place[field] in values}
-    return rows.select("rid", "file_no", *known, **pseudonyms_)
-
-
-def _people(clear: dict[str, pl.DataFrame], persons: pl.DataFrame) -> pl.DataFrame:
+def _people(clear: dict[str, pl.DataFrame], receipts: pl.DataFrame) -> pl.DataFrame:
     """One row per line that names an insured person (HO; RE alone where no insurer pays): rid, file_no, what names him in the clear,
     and his pseudonyms."""
     people = pl.DataFrame(schema={name: pl.UInt32 if name in ("rid", "file_no") else pl.String for name in PEOPLE})
@@ -195,7 +190,7 @@ def _people(clear: dict[str, pl.DataFrame], persons: pl.DataFrame) -> pl.DataFra
         numbers = [clear[name].drop("file_no").unique(maintain_order=True) for name in ("HO", "SN") if name in clear]
         for frame in numbers:
             header = header.join(frame if "person_id1" in frame.columns else frame.unique("rid", keep="first"), on="rid", how="left")
-        people = pl.concat([people, header.join(persons, on="rid", how="left")], how="diagonal_relaxed")
+        people = pl.concat([people, header.join(receipts.select("rid", "sex", "birth_date"), on="rid", how="left")], how="diagonal_relaxed")
     number = insurer_number(pl.col("insurer_number"))
     texts = (pl.col(name).fill_null("") for name in ("branch_no", "patient_name", "patient_name_kana"))
     ids = (pl.when(pl.col(name) != "").then(name).alias(name) for name in ("person_id1", "person_id2_kanji", "person_id2_kana"))

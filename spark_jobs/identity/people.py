@@ -15,20 +15,17 @@ from spark_jobs.identity.pseudonym import pseudonyms
 from spark_jobs.settings import Settings
 from spark_jobs.tables import SCOPE_PERSON, VAULT, Table
 
+PART = ("file_sha256", "lines_before")  # a delivered file, or the part of it after so many lines
 TO_WRITE = ("insured_symbol", "insured_number", "branch_no", "patient_name", "patient_name_kana", "birth_date", "sex")
 MAY_LACK = ("branch_no", "patient_name", "patient_name_kana")
 SEALED = ("person_id1", *TO_WRITE, "last_claim_month")  # the columns of a vault, opened
 
 
-def rows(settings: Settings, people: pl.DataFrame, file_sha256: str, lines_before: int = 0) -> dict[Table, pl.DataFrame]:
-    """The rows of one file, or of the part of it after `lines_before`. `people`: insurer_number, person_id1, claim_month and what names a
-    person, in the clear; in any order, a person as often as he was seen."""
+def rows(settings: Settings, people: pl.DataFrame) -> dict[Table, pl.DataFrame]:
+    """The rows of delivered files, or of parts of them. `people`: of which part (PART), insurer_number, person_id1, claim_month and what
+    names a person, in the clear; in any order, a person as often as he was seen."""
     known = people.filter(pl.col("insurer_number").is_not_null() & (pl.col("person_id1") != ""))
-    place = {"file_sha256": pl.lit(file_sha256), "lines_before": pl.lit(lines_before, pl.Int32)}
-    return {
-        VAULT: delta.shaped(VAULT, _vault(settings, known).with_columns(**place)),
-        SCOPE_PERSON: delta.shaped(SCOPE_PERSON, _scope_persons(settings, known).with_columns(**place)),
-    }
+    return {VAULT: _vault(settings, known), SCOPE_PERSON: _scope_persons(settings, known)}
 
 
 def without_recipient(settings: Settings, people: pl.DataFrame) -> dict[str, int]:
@@ -40,30 +37,31 @@ def without_recipient(settings: Settings, people: pl.DataFrame) -> dict[str, int
 def _vault(settings: Settings, people: pl.DataFrame) -> pl.DataFrame:
     recipients = keys.recipients(settings)
     found = []
-    for number, recipient in sorted(recipients.items()):
-        own = people.filter(pl.col("insurer_number") == number)
-        if own.height:
+    for (number, *part), own in people.partition_by("insurer_number", *PART, as_dict=True).items():
+        if number in recipients:
             persons = latest(own.rename({"claim_month": "last_claim_month"}))
             found.append({
-                "insurer_number": number, "claim_month": own["claim_month"].max(), "person_count": persons.height,
-                "sealed": seal(persons, recipient),
+                "insurer_number": number, **dict(zip(PART, part, strict=True)), "claim_month": persons["last_claim_month"].max(),
+                "person_count": persons.height, "sealed": seal(persons, recipients[number]),
             })  # fmt: skip
-    return pl.DataFrame(found, delta.frame_schema(VAULT))
+    return pl.DataFrame(found, delta.frame_schema(VAULT)).sort("insurer_number", *PART)
 
 
 def latest(people: pl.DataFrame) -> pl.DataFrame:
     """One row per person_id1: what the latest claim month says; a name or 枝番 that it lacks is taken from before."""
     texts = [pl.col(name).replace("", None) for name in TO_WRITE]
-    ordered = people.select("person_id1", *texts, "last_claim_month").sort("last_claim_month", *TO_WRITE)
-    return (
-        ordered.group_by("person_id1")
+    seen = people.select("person_id1", *texts, "last_claim_month")
+    is_several = pl.col("person_id1").is_duplicated()  # of few persons: the others need no order
+    merged = (
+        seen.filter(is_several)
+        .sort("last_claim_month", *TO_WRITE)
+        .group_by("person_id1")
         .agg(
             *(pl.col(name).drop_nulls().last() if name in MAY_LACK else pl.col(name).last() for name in TO_WRITE),
             pl.max("last_claim_month"),
         )
-        .select(SEALED)
-        .sort("person_id1")
     )
+    return pl.concat([seen.filter(~is_several), merged]).select(SEALED).sort("person_id1")
 
 
 def seal(persons: pl.DataFrame, recipient: str) -> bytes:
@@ -82,8 +80,8 @@ def _scope_persons(settings: Settings, people: pl.DataFrame) -> pl.DataFrame:
 
     def made(name: str) -> pl.Series:
         found = pseudonyms(chains, own["scope_key"], own[name], own["birth_date"], own["sex"])
-        return pl.select(pl.when(own[name].str.strip_chars() != "").then(found).alias(name)).to_series()
+        return pl.select(pl.when(own[name].str.strip_chars() != "").then(found)).to_series()
 
-    named = own.with_columns(made("patient_name_kana").alias("scope_id_kana"), made("patient_name").alias("scope_id_kanji"))
-    key = ("insurer_number", "person_id1")
+    named = own.with_columns(scope_id_kana=made("patient_name_kana"), scope_id_kanji=made("patient_name"))
+    key = ("insurer_number", *PART, "person_id1")
     return named.group_by(key).agg(pl.first("scope_key"), pl.max("scope_id_kana"), pl.max("scope_id_kanji")).sort(key)

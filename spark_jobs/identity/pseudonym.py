@@ -31,31 +31,35 @@ def normalised(texts: pl.Series) -> pl.Series:
 
 def pseudonym(chain: Sequence[bytes], *parts: str) -> str:
     """Of one thing, by the newest key of the chain."""
-    return _hashed(chain, pl.Series([SEPARATOR.join(normalised(pl.Series(parts, dtype=pl.String)))])).item()
+    return _digest([_begun(key) for key in chain], SEPARATOR.join(normalised(pl.Series(parts, dtype=pl.String))))
 
 
 def pseudonyms(chains: dict[str, Sequence[bytes]], owner: pl.Series, *parts: pl.Series) -> pl.Series:
     """Pseudonyms of rows: `owner` names the chain of each row, `parts` what identifies (null = empty)."""
     named = [normalised(part.fill_null("")).alias(f"part_{i}") for i, part in enumerate(parts)]
-    texts = pl.DataFrame(named).select(owner.alias("owner"), text=pl.concat_str(pl.all(), separator=SEPARATOR))
-    distinct = texts.unique().partition_by("owner", as_dict=True)
-    found = [of_owner.with_columns(pseudonym=_hashed(chains[name], of_owner["text"])) for (name,), of_owner in distinct.items()]
-    known = pl.concat(found or [texts.clear().with_columns(pseudonym=pl.lit("", pl.String))])
-    return texts.join(known, on=["owner", "text"], how="left", maintain_order="left")["pseudonym"]
+    texts = pl.DataFrame([owner.alias("owner"), *named]).select(pl.concat_str(pl.all(), separator=SEPARATOR)).to_series().to_list()
+    begun = {name: [_begun(key) for key in chain] for name, chain in chains.items()}
+
+    def made(text: str) -> str:
+        name, _, of_owner = text.partition(SEPARATOR)
+        return _digest(begun[name], of_owner)
+
+    known = {text: made(text) for text in set(texts)}
+    return pl.Series("pseudonym", [known[text] for text in texts], pl.String)
 
 
-def _hashed(chain: Sequence[bytes], texts: pl.Series) -> pl.Series:
-    """HMAC-SHA-256 of each text under each key in turn. Written out (RFC 2104), since `hmac` works the key into each hash anew: 2.4 × the
+def _begun(key: bytes) -> "tuple[HASH, HASH]":
+    """The two hashes of an HMAC with the key worked in. Written out (RFC 2104), since `hmac` works the key into each hash anew: 2.4 × the
     time."""
-    for key in chain:
-        padded = (key if len(key) <= BLOCK_BYTES else sha256(key).digest()).ljust(BLOCK_BYTES, b"\0")
-        inner, outer = sha256(bytes(byte ^ 0x36 for byte in padded)), sha256(bytes(byte ^ 0x5C for byte in padded))
-        texts = pl.Series([_digest(inner, outer, text) for text in texts.cast(pl.Binary).to_list()], dtype=pl.Binary).bin.encode("hex")
-    return texts
+    padded = (key if len(key) <= BLOCK_BYTES else sha256(key).digest()).ljust(BLOCK_BYTES, b"\0")
+    return sha256(bytes(byte ^ 0x36 for byte in padded)), sha256(bytes(byte ^ 0x5C for byte in padded))
 
 
-def _digest(inner: "HASH", outer: "HASH", text: bytes) -> bytes:
-    begun, ended = inner.copy(), outer.copy()
-    begun.update(text)
-    ended.update(begun.digest())
-    return ended.digest()
+def _digest(begun: "Sequence[tuple[HASH, HASH]]", text: str) -> str:
+    """HMAC-SHA-256 of the text under each key in turn."""
+    for with_inner, with_outer in begun:
+        inner, outer = with_inner.copy(), with_outer.copy()
+        inner.update(text.encode())
+        outer.update(inner.digest())
+        text = outer.hexdigest()
+    return text
