@@ -14,7 +14,7 @@ from spark_jobs.bronze.piece import Bundle
 from spark_jobs.claim_format import layouts, privacy
 from spark_jobs.claim_format.codes import insurer_number
 from spark_jobs.claim_format.japanese_calendar import western_expr
-from spark_jobs.identity.pseudonym import pseudonyms
+from spark_jobs.identity.pseudonym import normalised, of_normalised
 
 PARTS: dict[str, dict[str, tuple[str, ...]]] = {  # what identifies, beside birth date and sex: record → mark → fields of the same line
     "HO": {"id1": ("insurer_number", "insured_symbol", "insured_number"), "workplace": ("insurer_number", "insured_symbol")},
@@ -35,6 +35,7 @@ BESIDE = {  # and the pseudonyms that took the place of fields
     "RE": {"person_id2_kanji": "patient_name", "person_id2_kana": "patient_name_kana"},
     "HO": {"person_id1": "insured_number", "workplace_id": "insured_symbol"},
 }
+BIRTH_AND_SEX = ("birth_date", "sex")
 WITH_BIRTH_AND_SEX = ("id1", "id2_kanji", "id2_kana")
 COMMAS = "," * 200
 
@@ -59,6 +60,7 @@ def replaced(lines: pl.DataFrame, receipts: pl.DataFrame, bundle: Bundle, keys: 
     kept = lines.filter(pl.col("rule").is_null())
     if form == "claim":
         kept = _padded(kept, kind)
+    of_receipt = receipts.select("owner", *(normalised(receipts[name]) for name in BIRTH_AND_SEX))
     found: dict[str, pl.DataFrame] = {}
     clear: dict[str, pl.DataFrame] = {}
     for (record_id,), of_record in kept.partition_by("record_type", as_dict=True, maintain_order=True).items():
@@ -66,7 +68,7 @@ def replaced(lines: pl.DataFrame, receipts: pl.DataFrame, bundle: Bundle, keys: 
         if record.is_open:
             of_record = _closed(of_record, record, form)
         if record_id in PARTS and marks:
-            line, clear[record_id] = _pseudonymised(of_record, record, marks, form, receipts, keys)
+            line, clear[record_id] = _pseudonymised(of_record, record, marks, form, of_receipt, keys)
             of_record = of_record.with_columns(line)
         elif marks:
             of_record = of_record.with_columns(_emptied(of_record["line"], record, marks, form))
@@ -76,27 +78,18 @@ def replaced(lines: pl.DataFrame, receipts: pl.DataFrame, bundle: Bundle, keys: 
 
 def table(groups: dict[str, pl.DataFrame], receipts: pl.DataFrame, bundle: Bundle, keys: Keys) -> pl.DataFrame:
     """Rows of bronze.claim_line."""
-    files = pl.DataFrame(
-        {
-            "file_no": range(len(bundle.pieces)),
-            "insurer_number": [p.file.insurer_number for p in bundle.pieces],
-            "file_sha256": [p.file.file_sha256 for p in bundle.pieces],
-            "claim_month": [p.file.claim_month for p in bundle.pieces],
-        },
-        schema_overrides={"file_no": pl.UInt32},
-    )
     versions = {number: keys.version(number) for number in keys.chains}
-    owners = receipts.select("rid", key_version=pl.col("owner").replace_strict(versions, default=None, return_dtype=pl.Int32))
+    key_version = receipts["owner"].replace_strict(versions, default=None, return_dtype=pl.Int32)
+    files = pl.DataFrame([(p.file.insurer_number, p.file.file_sha256, p.file.claim_month) for p in bundle.pieces], OF_FILE, orient="row")
     lines = pl.concat(
         [group.select("file_no", "rid", "line_no", "receipt_seq", "record_type", "line") for group in groups.values()] or [_NO_LINES]
     )
-    return (
-        lines.join(files, on="file_no", how="left", maintain_order="left")
-        .join(owners, on="rid", how="left", maintain_order="left")
-        .with_columns(claim_form=pl.lit(bundle.claim_form), claim_kind=pl.lit(bundle.claim_kind))
+    return lines.hstack(files[lines["file_no"]]).with_columns(
+        key_version=key_version.gather(lines["rid"] - 1), claim_form=pl.lit(bundle.claim_form), claim_kind=pl.lit(bundle.claim_kind)
     )
 
 
+OF_FILE = {"insurer_number": pl.String, "file_sha256": pl.String, "claim_month": pl.Int32}
 _NO_LINES = pl.DataFrame(
     schema={
         "file_no": pl.UInt32,
@@ -144,23 +137,24 @@ def _shortened(record: layouts.Record, pos: int, mark: str, prefix: int) -> pl.E
 
 
 def _pseudonymised(
-    lines: pl.DataFrame, record: layouts.Record, marks: dict[int, str], form: str, receipts: pl.DataFrame, keys: Keys
+    lines: pl.DataFrame, record: layouts.Record, marks: dict[int, str], form: str, of_receipt: pl.DataFrame, keys: Keys
 ) -> tuple[pl.Series, pl.DataFrame]:
     """(the lines of a record that names persons, with pseudonyms; what names them in the clear beside the pseudonyms)."""
     prefix, last = prefix_fields(form), max(marks) + prefix_fields(form)
     fields = _split(lines["line"], last)
     place = {field.name_en: str(field.pos + prefix) for field in record.fields if field.pos + prefix <= last}
-    of_receipt = receipts.select("owner", "birth_date", "sex")[lines["rid"] - 1]
+    parts = PARTS[record.record_id]
+    texts = of_receipt[lines["rid"] - 1].with_columns(
+        normalised(fields[place[name]]).alias(name) for name in {name for names in parts.values() for name in names}
+    )
     values: dict[str, pl.Expr | pl.Series] = {}
     for pos, mark in marks.items():
-        if mark not in PARTS[record.record_id]:
+        if mark not in parts:
             values[str(pos + prefix)] = _shortened(record, pos, mark, prefix)
             continue
         named = (fields[str(pos + prefix)].str.strip_chars(" \u3000") != "").arg_true()
-        parts = [fields[place[name]] for name in PARTS[record.record_id][mark]]
-        if mark in WITH_BIRTH_AND_SEX:
-            parts += [of_receipt["birth_date"], of_receipt["sex"]]
-        made = pseudonyms(keys.chains, of_receipt["owner"].gather(named), *(part.gather(named) for part in parts))
+        names = (*parts[mark], *(BIRTH_AND_SEX if mark in WITH_BIRTH_AND_SEX else ()))
+        made = of_normalised(keys.chains, *texts[named].select("owner", *names))
         values[str(pos + prefix)] = pl.repeat("", fields.height, eager=True).scatter(named, made)
     stored = fields.with_columns(**values)
     places = fields.select(pl.any_horizontal(pl.col(name) != "" for name in values)).to_series().arg_true()

@@ -6,7 +6,7 @@ Frames of this module hold persons' data: they are never written or shown.
 
 import polars as pl
 
-from spark_jobs.bronze.piece import Bundle, text_of
+from spark_jobs.bronze.piece import Bundle, content_of
 from spark_jobs.claim_format import data_id, layouts, privacy
 from spark_jobs.claim_format.cell import cells
 from spark_jobs.claim_format.codes import insurer_number
@@ -55,9 +55,8 @@ def read(bundle: Bundle, known_keys: set[str]) -> tuple[pl.DataFrame, pl.DataFra
 def _of_piece(bundle: Bundle, number: int) -> pl.DataFrame:
     """Lines of one piece, numbered as in the file; `border` where a receipt, or a stretch outside of receipts, begins."""
     piece, form, kind = bundle.pieces[number], bundle.claim_form, bundle.claim_kind
-    content, is_ended = text_of(piece)
-    text = content.decode(CHARSET, "replace")
-    lines = pl.Series("line", [text], pl.String).str.split("\n").explode(empty_as_null=False).to_frame()
+    text = content_of(piece).decode(CHARSET, "replace")
+    lines = pl.read_lines(text.encode())
     if '"' in text:
         has_quote = pl.col("line").str.contains('"', literal=True)
         lines = lines.with_columns(pl.when(has_quote).then(pl.col("line").map_elements(_unquoted, pl.String)).otherwise("line"))
@@ -82,7 +81,7 @@ def _of_piece(bundle: Bundle, number: int) -> pl.DataFrame:
         border=is_border | is_first,
         receipt_seq=pl.when(begins).then(begins.cum_sum() + piece.receipts_before).when(is_border | is_first).then(0).cast(pl.UInt32),
         is_broken=is_broken,
-        is_ended=pl.lit(is_ended),
+        is_ended=pl.lit(text.endswith("\n")),
     )
 
 

@@ -114,9 +114,8 @@ def _parts(path: Path, receipt: bytes, piece_bytes: int) -> tuple[str, list[_Par
     return sha256.hexdigest(), [*parts, _Part(offset, len(held), 0, 0)]
 
 
-def text_of(piece: Piece) -> tuple[bytes, bool]:
-    """The bytes of a piece, without 0x1A, lines ended by LF, the last line end taken off; whether there was one."""
+def content_of(piece: Piece) -> bytes:
+    """The bytes of a piece, without 0x1A."""
     with Path(piece.file.file_path).open("rb") as f:
         f.seek(piece.offset)
-        content = f.read(piece.length).replace(END_MARK, b"").replace(b"\r\n", b"\n")
-    return content.removesuffix(b"\n"), content.endswith(b"\n")
+        return f.read(piece.length).replace(END_MARK, b"")

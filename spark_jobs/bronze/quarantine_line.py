@@ -3,7 +3,7 @@
 import polars as pl
 from pyrage import encrypt, x25519
 
-from spark_jobs.bronze.piece import Bundle, text_of
+from spark_jobs.bronze.piece import Bundle, content_of
 
 
 def table(lines: pl.DataFrame, bundle: Bundle, recipients: dict[str, str]) -> pl.DataFrame:
@@ -12,7 +12,7 @@ def table(lines: pl.DataFrame, bundle: Bundle, recipients: dict[str, str]) -> pl
     rows = []
     for (number,), of_piece in out.partition_by("file_no", as_dict=True, maintain_order=True).items():
         piece = bundle.pieces[number]
-        content = text_of(piece)[0].split(b"\n")
+        content = content_of(piece).replace(b"\r\n", b"\n").split(b"\n")
         key = recipients.get(piece.file.insurer_number)
         owner = [x25519.Recipient.from_str(key)] if key else None
         places = (of_piece["line_no"] - piece.lines_before - 1).to_list()

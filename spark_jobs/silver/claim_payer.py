@@ -44,11 +44,13 @@ def read(groups: dict[str, pl.DataFrame], kind: str, form: str, first_block: pl.
     rows = plain.with_columns(points_billed=pl.col("total_points"), points_decided=pl.col("total_points"))
     if corrected.height:
         rows = pl.concat([rows, _of_slots(corrected).select(rows.columns)])
-    insurers = pl.col("is_insurer").cum_sum().over("rid")
+    ordered = rows.sort(pl.col("rid").cast(pl.UInt64) * 2**33 + pl.col("is_insurer").not_() * 2**32 + pl.col("position"))
+    begins = pl.col("rid") != pl.col("rid").shift(1, fill_value=2**32 - 1)
+    public = (~pl.col("is_insurer")).cum_sum()  # of all receipts: what stands before a receipt is taken off
+    before = pl.when(begins).then(public - pl.col("is_insurer").not_()).forward_fill()
     return (
-        rows.sort("rid", pl.col("is_insurer").not_(), "position")
-        .filter(~pl.col("is_insurer") | (insurers == 1))
-        .with_columns(payer_order=pl.when("is_insurer").then(0).otherwise((~pl.col("is_insurer")).cum_sum().over("rid")))
+        ordered.with_columns(begins=begins, payer_order=pl.when("is_insurer").then(0).otherwise(public - before))
+        .filter(~pl.col("is_insurer") | pl.col("begins"))
         .select(*COLUMNS)
         .cast(COLUMNS)  # type: ignore[arg-type]
     )

@@ -99,6 +99,7 @@ def order(
     MN, SN and HR are kept too, never as decided.
     """
     sent = receipts.select("rid", pl.col("sent").fill_null(SENT))  # outside of a receipt all is as sent
+    sent_of = _by_rid(sent["rid"], sent["sent"])
     jy = groups.get("JY")
     corrected, missing = pl.DataFrame(schema=ORDER), pl.DataFrame(schema=MISSING)
     if jy is not None and (jy := jy.filter(pl.col("data_id") == REVIEWED)).height:
@@ -110,24 +111,31 @@ def order(
         of_jy = of_jy.join(sent, on="rid", how="left").sort("rid", "line_no")
         corrected, missing = correct(of_jy, jy.sort("rid", "line_no"))
     rids = corrected.select(pl.col("rid").unique()).with_columns(is_corrected=True)
+    is_corrected = _by_rid(receipts["rid"], receipts["rid"].is_in(rids["rid"].implode()))
     found = {}
     for record_id, group in groups.items():
         if record_id == "JY":
             continue
-        lines = group.join(sent, on="rid", how="left", maintain_order="left").with_columns(is_sent=pl.col("data_id") == pl.col("sent"))
-        is_kept = pl.col("is_sent") | ((pl.col("data_id") == REVIEWED) & pl.lit(record_id in KEPT_OF_REVIEW))
+        lines = group.drop("data_id", "place").with_columns(
+            is_sent=group["data_id"] == sent_of.gather(group["rid"]), is_corrected=is_corrected.gather(group["rid"])
+        )
+        is_kept = lines["is_sent"] | ((group["data_id"] == REVIEWED) & (record_id in KEPT_OF_REVIEW))
+        plain = lines.filter(is_kept & ~lines["is_corrected"])
+        found[record_id] = plain.with_columns(position=pl.col("line_no"), slot=pl.col("line_no"), is_decided=pl.col("is_sent"))
         if corrected.height:
-            lines = lines.join(rids, on="rid", how="left", maintain_order="left")
-            lines = lines.join(corrected, on=["rid", "line_no"], how="left", maintain_order="left")
-            lines = lines.filter(is_kept | pl.col("position").is_not_null()).with_columns(
-                pl.coalesce("position", "line_no"),
-                pl.coalesce("slot", "line_no"),
-                pl.coalesce("is_decided", pl.col("is_sent")),
-                pl.col("is_corrected").fill_null(False),
+            of_review = (
+                lines.with_columns(is_kept=is_kept)
+                .filter("is_corrected")
+                .join(corrected, on=["rid", "line_no"], how="left", maintain_order="left")
             )
-        else:
-            lines = lines.filter(is_kept).with_columns(
-                position=pl.col("line_no"), slot=pl.col("line_no"), is_decided=pl.col("is_sent"), is_corrected=pl.lit(False)
+            put = of_review.filter(pl.col("is_kept") | pl.col("position").is_not_null()).with_columns(
+                pl.coalesce("position", "line_no"), pl.coalesce("slot", "line_no"), pl.coalesce("is_decided", "is_sent")
             )
-        found[record_id] = lines.drop("data_id", "place", "sent")
+            found[record_id] = pl.concat([found[record_id], put.select(found[record_id].columns)])
     return found, rids, missing
+
+
+def _by_rid(rid: pl.Series, values: pl.Series) -> pl.Series:
+    """Values of receipts in the places that their `rid` says, to be gathered by it: a join on numbers without gaps."""
+    most = rid.max()
+    return pl.repeat(None, int(most) + 1 if most is not None else 0, dtype=values.dtype, eager=True).scatter(rid, values)

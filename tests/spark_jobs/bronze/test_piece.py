@@ -31,8 +31,8 @@ def test_pieces_of_any_size_add_up(tmp_path: Path, text: str, form: str, lines: 
     pieces = piece.cut(file, piece_bytes=size)
     whole = Path(file.file_path).read_bytes()
     assert b"".join(whole[p.offset : p.offset + p.length] for p in pieces) == whole
-    assert sum(piece.text_of(p)[0].count(b"\n") + 1 for p in pieces) == lines
-    assert [piece.text_of(p)[1] for p in pieces] == [True] * len(pieces)
+    assert sum(piece.content_of(p).count(b"\n") for p in pieces) == lines
+    assert all(piece.content_of(p).endswith(b"\n") for p in pieces)
     assert [p.is_last for p in pieces] == [False] * (len(pieces) - 1) + [True]
     for p in pieces:
         before = whole[: p.offset]
