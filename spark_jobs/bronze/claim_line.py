@@ -3,7 +3,6 @@
 A file's lines stand in bronze.claim_line or in bronze.quarantine_line, each exactly once.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import polars as pl
 from spark_jobs.bronze.line import prefix_fields
 from spark_jobs.bronze.piece import Bundle
 from spark_jobs.claim_format import layouts, privacy
+from spark_jobs.claim_format.cell import split
 from spark_jobs.claim_format.codes import insurer_number
 from spark_jobs.claim_format.japanese_calendar import western_expr
 from spark_jobs.identity.pseudonym import normalised, of_normalised
@@ -67,11 +67,10 @@ def replaced(lines: pl.DataFrame, receipts: pl.DataFrame, bundle: Bundle, keys: 
         record, marks = layouts.record(kind, record_id, form), privacy.marks(kind, form).get(record_id)
         if record.is_open:
             of_record = _closed(of_record, record, form)
-        if record_id in PARTS and marks:
-            line, clear[record_id] = _pseudonymised(of_record, record, marks, form, of_receipt, keys)
-            of_record = of_record.with_columns(line)
-        elif marks:
-            of_record = of_record.with_columns(_emptied(of_record["line"], record, marks, form))
+        if marks:
+            of_record, in_clear = _replaced(of_record, record, marks, form, of_receipt, keys)
+            if record_id in IN_CLEAR:
+                clear[record_id] = in_clear
         found[record_id] = of_record
     return found, _people(clear, receipts)
 
@@ -116,63 +115,40 @@ def _closed(lines: pl.DataFrame, record: layouts.Record, form: str) -> pl.DataFr
     return lines.with_columns(pl.col("line").str.replace(f"^((?:[^,]*,){{{known - 1}}}[^,]*).*$", "${1},"))
 
 
-def _emptied(line: pl.Series, record: layouts.Record, marks: dict[int, str], form: str) -> pl.Series:
-    """The lines of a record that names nobody, without what may not be stored. Most hold nothing of it: only the others are taken apart."""
-    prefix = prefix_fields(form)
-    gaps = (place - last - 1 + (prefix if last == 0 else 0) for last, place in itertools.pairwise([0, *sorted(marks)]))
-    places = line.str.contains("^" + "".join(f"(?:[^,]*,){{{gap}}}(?:,|$)" for gap in gaps)).not_().arg_true()
-    if places.is_empty():
-        return line
-    fields = _split(line.gather(places), max(marks) + prefix)
-    values = {str(pos + prefix): _shortened(record, pos, mark, prefix) for pos, mark in marks.items()}
-    return line.scatter(places, _joined(fields.with_columns(**values)))
-
-
-def _shortened(record: layouts.Record, pos: int, mark: str, prefix: int) -> pl.Expr:
-    """What is kept of a marked field without knowing whose it is."""
-    text = pl.col(str(pos + prefix))
-    if mark == "birth_month":
-        return western_expr(text).str.slice(0, 6).fill_null("")
-    return pl.when(text.str.ends_with("疑い")).then(pl.lit("疑い")).otherwise(pl.lit("")) if mark == "suspicion" else pl.lit("")
-
-
-def _pseudonymised(
+def _replaced(
     lines: pl.DataFrame, record: layouts.Record, marks: dict[int, str], form: str, of_receipt: pl.DataFrame, keys: Keys
-) -> tuple[pl.Series, pl.DataFrame]:
-    """(the lines of a record that names persons, with pseudonyms; what names them in the clear beside the pseudonyms)."""
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(the lines of one record with what may be stored at the marked places, their `fields` beside them; what names persons in the clear,
+    beside the pseudonyms)."""
     prefix, last = prefix_fields(form), max(marks) + prefix_fields(form)
-    fields = _split(lines["line"], last)
+    fields = split(lines["line"], last)
     place = {field.name_en: str(field.pos + prefix) for field in record.fields if field.pos + prefix <= last}
-    parts = PARTS[record.record_id]
+    parts = PARTS.get(record.record_id, {})
     texts = of_receipt[lines["rid"] - 1].with_columns(
         normalised(fields[place[name]]).alias(name) for name in {name for names in parts.values() for name in names}
     )
     values: dict[str, pl.Expr | pl.Series] = {}
     for pos, mark in marks.items():
-        if mark not in parts:
-            values[str(pos + prefix)] = _shortened(record, pos, mark, prefix)
-            continue
-        named = (fields[str(pos + prefix)].str.strip_chars(" \u3000") != "").arg_true()
-        names = (*parts[mark], *(BIRTH_AND_SEX if mark in WITH_BIRTH_AND_SEX else ()))
-        made = of_normalised(keys.chains, *texts[named].select("owner", *names))
-        values[str(pos + prefix)] = pl.repeat("", fields.height, eager=True).scatter(named, made)
+        text = pl.col(str(pos + prefix))
+        if mark == "suspicion":
+            values[str(pos + prefix)] = pl.when(text.str.ends_with("疑い")).then(pl.lit("疑い")).otherwise(pl.lit(""))
+        elif mark == "birth_month":
+            values[str(pos + prefix)] = western_expr(text).str.slice(0, 6).fill_null("")
+        elif mark in parts:
+            named = (fields[str(pos + prefix)].str.strip_chars(" \u3000") != "").arg_true()
+            names = (*parts[mark], *(BIRTH_AND_SEX if mark in WITH_BIRTH_AND_SEX else ()))
+            made = of_normalised(keys.chains, *texts[named].select("owner", *names))
+            values[str(pos + prefix)] = pl.repeat("", fields.height, eager=True).scatter(named, made)
+        else:
+            values[str(pos + prefix)] = pl.lit("")
     stored = fields.with_columns(**values)
-    places = fields.select(pl.any_horizontal(pl.col(name) != "" for name in values)).to_series().arg_true()
+    places = fields.select(pl.any_horizontal(pl.col(name) != "" for name in values)).to_series().arg_true()  # mostly few lines
+    joined = stored[places].select(line=pl.concat_str(pl.all(), separator=",", ignore_nulls=True)).to_series()
     in_clear = lines.select("rid", "file_no").hstack(
         [fields[place[name]].alias(name) for name in IN_CLEAR.get(record.record_id, ())]
         + [stored[place[field]].alias(name) for name, field in BESIDE.get(record.record_id, {}).items()]
     )
-    return lines["line"].scatter(places, _joined(stored[places])), in_clear
-
-
-def _split(line: pl.Series, last: int) -> pl.DataFrame:
-    """The fields of lines up to `last` (prefix included) as columns "1", "2", …, and "rest"."""
-    return line.str.splitn(",", last + 1).struct.rename_fields([*map(str, range(1, last + 1)), "rest"]).struct.unnest()
-
-
-def _joined(fields: pl.DataFrame) -> pl.Series:
-    """The lines that such fields make."""
-    return fields.select(line=pl.concat_str(pl.all(), separator=",", ignore_nulls=True)).to_series()
+    return lines.with_columns(line=lines["line"].scatter(places, joined), fields=stored.to_struct()), in_clear
 
 
 def _people(clear: dict[str, pl.DataFrame], receipts: pl.DataFrame) -> pl.DataFrame:

@@ -37,7 +37,7 @@ def read(bundle: Bundle, known_keys: set[str]) -> tuple[pl.DataFrame, pl.DataFra
     is_outside = (pl.col("receipt_seq") == 0) & ~(pl.col("record_type").is_in(OUTSIDE) & pl.lit(bundle.claim_form == "claim"))
     if is_clean and not lines.select(is_outside.any()).item():  # nearly always: nothing to be told apart
         nothing = pl.lit(None, pl.String)
-        return lines.with_columns(rule=nothing, detail=nothing).drop("border", "is_blank", "own_rule", "fields", "expected"), receipts
+        return lines.with_columns(rule=nothing, detail=nothing).drop("border", "is_blank", "own_rule", "field_count", "expected"), receipts
     lines = lines.with_columns(detail=_detail()).join(receipts.select("rid", "receipt_rule"), on="rid", how="left", maintain_order="left")
     rule = (
         pl.when(pl.col("is_blank"))
@@ -49,7 +49,7 @@ def read(bundle: Bundle, known_keys: set[str]) -> tuple[pl.DataFrame, pl.DataFra
         .otherwise(pl.coalesce("own_rule", pl.when(is_outside).then(pl.lit("outside_receipt"))))
     )
     told = pl.when(rule == pl.col("own_rule")).then("detail")
-    return lines.with_columns(rule=rule, detail=told).drop("border", "is_blank", "own_rule", "receipt_rule", "fields", "expected"), receipts
+    return lines.with_columns(rule=rule, detail=told).drop("border", "is_blank", "own_rule", "receipt_rule", "field_count", "expected"), receipts
 
 
 def _of_piece(bundle: Bundle, number: int) -> pl.DataFrame:
@@ -93,23 +93,23 @@ def _unquoted(line: str) -> str:
 
 
 def _checked(lines: pl.DataFrame, bundle: Bundle) -> pl.DataFrame:
-    """Adds is_blank, own_rule (what is wrong with the line itself), fields and expected (their counts); the prefix as numbers."""
+    """Adds is_blank, own_rule (what is wrong with the line itself), field_count and expected; the prefix as numbers."""
     form, kind = bundle.claim_form, bundle.claim_kind
     prefix, records = prefix_fields(form), layouts.records(kind, form)
     expected = pl.col("record_type").replace_strict({name: r.length for name, r in records.items()}, default=None, return_dtype=pl.Int32)
     fields = pl.col("line").str.count_matches(",", literal=True).cast(pl.Int32) + 1 - prefix
     lines = lines.with_columns(
         is_blank=pl.col("line").str.contains(BLANK),
-        fields=fields,
+        field_count=fields,
         expected=expected,
         data_id=pl.col("data_id").cast(pl.Int8, strict=False) if prefix else pl.lit(data_id.SENT, pl.Int8),
         place=pl.col("row_no").cast(pl.Int64, strict=False) * 1000 + pl.col("branch_no").cast(pl.Int16, strict=False),
     ).with_columns(has_prefix=pl.all_horizontal(pl.col("data_id", "place").is_not_null()) if prefix else pl.lit(True))
-    is_short = pl.col("fields") < pl.col("expected")
+    is_short = pl.col("field_count") < pl.col("expected")
     is_open = pl.col("record_type").is_in([name for name, record in records.items() if record.is_open])
     is_counted = (
-        (pl.col("fields") == pl.col("expected"))
-        | (is_open & (pl.col("fields") >= pl.col("expected") - 1))
+        (pl.col("field_count") == pl.col("expected"))
+        | (is_open & (pl.col("field_count") >= pl.col("expected") - 1))
         | (is_short & (pl.lit(form == "claim") & (pl.col("record_type") != "GO")))
     )
     wrong = (
@@ -135,7 +135,7 @@ def _detail() -> pl.Expr:
     named = pl.when(is_named).then("record_type").otherwise(pl.lit("no record identifier"))
     return (
         pl.when(own_rule == "field_count")
-        .then(pl.format("{}: {} fields, expected {}", named, "fields", "expected"))
+        .then(pl.format("{}: {} fields, expected {}", named, "field_count", "expected"))
         .when(own_rule == "unknown_record")
         .then(named)
         .when(own_rule == "bad_byte")
