@@ -59,7 +59,7 @@ def read(settings: Settings, table: Table, where: Where | None = None) -> pl.Dat
     """The rows of a table; none where no command has made the lake yet."""
     path = str(settings.table_path(table.name))
     if not DeltaTable.is_deltatable(path):
-        return pl.DataFrame(arrow_schema(table).empty_table())
+        return pl.DataFrame(schema=frame_schema(table))
     return pl.scan_delta(path).filter(*(pl.col(name).is_in(list(values)) for name, values in (where or {}).items())).collect()
 
 
@@ -72,7 +72,7 @@ def scan(settings: Settings, table: Table, where: Where | None = None) -> pl.Laz
 @cache
 def frame_schema(table: Table) -> dict[str, pl.DataType]:
     """The table's columns as polars types."""
-    return dict(pl.DataFrame(arrow_schema(table).empty_table()).schema)
+    return dict(pl.Schema(schema(table).to_arrow()))  # not by way of a pyarrow table: that loads pandas, half a second in each process
 
 
 def shaped(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
@@ -227,9 +227,10 @@ def _arrow(
     wanted = arrow_schema(table)
     if isinstance(rows, pa.RecordBatchReader):
         return rows  # too many for memory: of this schema already
-    if isinstance(rows, pl.DataFrame):
-        rows = shaped(table, rows).to_arrow()
-    return rows.cast(wanted) if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=wanted)
+    if not isinstance(rows, pa.Table):
+        frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(list(rows), frame_schema(table))
+        rows = shaped(table, frame).to_arrow()
+    return rows.cast(wanted)
 
 
 def _one_of(name: str, values: Collection[Any]) -> str:

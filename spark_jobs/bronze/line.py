@@ -49,7 +49,9 @@ def read(bundle: Bundle, known_keys: set[str]) -> tuple[pl.DataFrame, pl.DataFra
         .otherwise(pl.coalesce("own_rule", pl.when(is_outside).then(pl.lit("outside_receipt"))))
     )
     told = pl.when(rule == pl.col("own_rule")).then("detail")
-    return lines.with_columns(rule=rule, detail=told).drop("border", "is_blank", "own_rule", "receipt_rule", "field_count", "expected"), receipts
+    return lines.with_columns(rule=rule, detail=told).drop(
+        "border", "is_blank", "own_rule", "receipt_rule", "field_count", "expected"
+    ), receipts
 
 
 def _of_piece(bundle: Bundle, number: int) -> pl.DataFrame:

@@ -34,7 +34,8 @@ def fail() -> None:
 
 
 def test_processes_read_the_same_as_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(convert.POLARS_THREADS, raising=False)
+    for name in convert.OF_PROCESS:
+        monkeypatch.delenv(name, raising=False)
     for month in (202406, 202407, 202408):
         path = tmp_path / "inbox" / str(month) / "11_RECODEINFO_MED.CSV"
         path.parent.mkdir(parents=True)
@@ -50,7 +51,7 @@ def test_processes_read_the_same_as_threads(tmp_path: Path, monkeypatch: pytest.
         found.append([delta.read(lake, table).sort(table.key) for table in (tables.CLAIM_LINE, tables.CLAIM, tables.CLAIM_DRUG)])
     assert [rows.height for rows in found[0]] == [42, 1, 2]  # one claim, delivered three times
     assert all(left.equals(right) for left, right in zip(*found, strict=True))
-    assert convert.POLARS_THREADS not in os.environ
+    assert not convert.OF_PROCESS.keys() & os.environ.keys()
 
 
 def test_an_error_of_a_process_comes_through_and_one_that_is_gone_is_explained(tmp_path: Path) -> None:
