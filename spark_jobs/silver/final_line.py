@@ -136,6 +136,6 @@ def order(
 
 
 def _by_rid(rid: pl.Series, values: pl.Series) -> pl.Series:
-    """Values of receipts in the places that their `rid` says, to be gathered by it: a join on numbers without gaps."""
-    most = rid.max()
-    return pl.repeat(None, int(most) + 1 if most is not None else 0, dtype=values.dtype, eager=True).scatter(rid, values)
+    """Values of receipts in the places that their `rid` says, to be gathered by it: a join on numbers with few gaps."""
+    most: int = rid.to_frame().select(pl.all().max().fill_null(0)).item()
+    return values.clear(most + 1).scatter(rid, values)
