@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 FOR_PROCESSES = 2**26  # bytes to be read from which processes are worth their start, about a second each
 OF_PROCESS = {  # environment of a process that converts
     "POLARS_MAX_THREADS": "1",
-    "_RJEM_MALLOC_CONF": "dirty_decay_ms:-1,muzzy_decay_ms:-1",  # polars' pages are kept for the next bundle: to get them anew is an eighth
+    "_RJEM_MALLOC_CONF": "muzzy_decay_ms:-1",  # polars lends its free pages to the system instead of giving them back, and has them again
 }
 
 
@@ -72,7 +72,7 @@ def delivered(settings: Settings, bundle: Bundle) -> Converted:
     if bundle.claim_form == "claim":
         found.append(finding.totals(groups, files, bundle.claim_kind))
     done = Converted(counts=_counts(lines, files))
-    del lines  # half of the memory that a bundle takes
+    del lines  # not held while silver is made
     done.parts += delta.write_parts(settings, tables.CLAIM_LINE, claim_line.table(groups, receipts, bundle, chains))
     done.parts += delta.write_parts(settings, tables.QUARANTINE_LINE, out)
     done.parts += _vault(settings, people, bundle)
