@@ -29,24 +29,22 @@ def cells(lines: pl.DataFrame, claim_kind: str, claim_form: str, record_id: str,
         places[first] = next((held[name] + prefix for name in alternatives.split("|") if name in held), None)
     has_days = "day_1" in places
     days = places.pop("day_1", None)
-    parts = _apart(lines, days - 1 if days else max((place for place in places.values() if place), default=0), is_rest_read=bool(days))
+    parts = _apart(lines, days - 1 if days else max((place for place in places.values() if place), default=0))
     if lines["line"].str.contains(" ", literal=True).any():  # seldom, and taking blanks off costs as much as splitting
         parts = parts.with_columns(pl.col(str(place)).str.strip_chars(" ") for place in set(places.values()) if place)
     none = pl.repeat(None, pl.len(), dtype=pl.String)
     values = {name: _cell(pl.col(str(place))) if place else none for name, place in places.items()}
     if has_days:
-        values["days"] = pl.col("rest") if days else none
+        values["days"] = pl.concat_str(parts.columns[days - 1 :], separator=",", ignore_nulls=True) if days else none
     return lines.drop("line", "fields", strict=False).hstack(parts.select(**values) if values else pl.DataFrame())
 
 
-def _apart(lines: pl.DataFrame, last: int, is_rest_read: bool) -> pl.DataFrame:
-    """Fields up to `last` at least, exactly where the rest is read; what is split already is not split again."""
+def _apart(lines: pl.DataFrame, last: int) -> pl.DataFrame:
+    """Fields up to `last` at least, and the rest; what is split already is not split again."""
     if "fields" not in lines.columns:
         return split(lines["line"], last)
     parts = lines["fields"].struct.unnest()
     known = parts.width - 1
-    if known > last and is_rest_read:
-        return split(lines["line"], last)
     return parts.drop("rest").hstack(split(parts["rest"], last, known + 1)) if known < last else parts
 
 
