@@ -81,7 +81,10 @@ def _kpi_rows(subject: Subject) -> dict[str, Row]:
         used = [row for key, row in subject.own_year.items() if key in subject.ingredients]
         reached = sum(float(row["share_ratio"] or 0) >= subject.reached_from for row in used)
         counted = {"reached_ingredient_count": reached, "esa_ingredient_count": None}
-        rows = {"listed": rows["listed"] | counted, "used": rows["listed"] | counted | {"ingredient_count": len(used)}}
+        rows = {
+            "listed": rows["listed"] | counted,
+            "used": rows["listed"] | counted | {"ingredient_count": len(used), "denominator_kind": "used"},
+        }
     return {kind: rows[kind] for kind in DENOMINATORS if kind in rows}
 
 

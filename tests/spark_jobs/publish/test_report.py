@@ -284,6 +284,7 @@ def test_a_region_of_some_insurers_is_their_sum(invented, view, region):
     some = ["06149900", "06239909"]
     page = view(invented, region.model_copy(update={"insurers": some}))
     assert page.key_points.headlines[2].value == f"{own_share(invented, 'all', some):.1%}".replace("%", "％")
+    assert [row[0].text for row in page.distance.kpi_table.rows] == ["収載されている成分（国の数え方）", "使用のあった成分"]
     assert len(page.distance.peers_table.rows) == 2 and dict(page.facts)["対象"].startswith("2保険者・加入者 208,000人")
 
 
