@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
@@ -62,6 +63,7 @@ OUR_FIGURES = {  # where they are not all that stands beside the key
     "fct_reconciliation": ("share_ratio", "patient_count", "difference_point"),
     figure_change.NAME: ("value_before", "value_now"),
 }
+BATCHES_JUDGED = 64  # of 8,192 rows
 WHY_HIDDEN = (
     "hidden_ja",
     "秘匿の理由: null 公表, 10未満 患者が10人未満, 秘匿 差し引きで分かる. Why figures of this row are null (docs/privacy.md).",
@@ -218,8 +220,9 @@ def _postgres_type(mart: Mart, column: str, kind: str) -> str:
 def _told(mart: Mart, judged: pl.DataFrame | None) -> Iterator[pa.RecordBatch]:
     """The rows with small cells hidden."""
     beside_key = [c.name for c in mart.columns if c.name not in (*GRAIN.get(mart.name, ()), *disclosure.CELL)]
-    for batch in mart.batches():
-        rows = pl.DataFrame(pl.from_arrow(batch))
+    batches = mart.batches()
+    while together := list(islice(batches, BATCHES_JUDGED)):
+        rows = pl.DataFrame(pl.from_arrow(pa.Table.from_batches(together)))
         yield from disclosure.hide(rows, judged, OUR_FIGURES.get(mart.name, beside_key)).to_arrow().to_batches()
 
 

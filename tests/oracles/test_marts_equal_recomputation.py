@@ -1,5 +1,6 @@
 """Every row of the marts equals the recomputation from the raw files, and the other way round; silver and marts equal the planted truth."""
 
+from collections import defaultdict
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 from pathlib import Path
@@ -105,16 +106,23 @@ def test_fct_saving_realised(tiny_lake: Path, uses: list[recompute.Use], kinds: 
 
 
 def test_fct_saving_bundled(tiny_lake: Path, claims: list[recompute.Claim], kinds: dict[str, str]):
-    """What DPC bundles pay: all settings, the place of the hospital."""
+    """What DPC bundles pay: all settings, the place of the hospital; and the persons behind it."""
     at = recompute.COORDINATES.index
+    uses = list(recompute.uses(claims, is_bundled=True))
+    persons: dict[tuple, set] = defaultdict(set)
+    for use in uses:
+        for cell in recompute.cells(use, kinds) if use.is_biosimilar else ():
+            persons[*cell, recompute.vintage(use.claim.service_month)].add((use.claim.insurer_number, use.claim.person))
     expected = {
-        (*(value for i, value in enumerate(key) if i != at("setting")),): (saving.quantity, saving.saving_yen, saving.uncomputable_quantity)
-        for key, saving in recompute.savings(recompute.uses(claims, is_bundled=True), kinds).items()
+        (*(value for i, value in enumerate(key) if i != at("setting")),): (
+            saving.quantity, saving.saving_yen, saving.uncomputable_quantity, Fraction(len(persons[key]))
+        )
+        for key, saving in recompute.savings(uses, kinds).items()
         if key[at("setting")] == "all" and key[at("geography")] == "facility_of_use"
-    }
-    assert expected
+    }  # fmt: skip
+    assert any(patients > 1 for *_, patients in expected.values())
     key = [name for name in [*recompute.COORDINATES, "price_vintage"] if name != "setting"]
-    found = rows(mart(tiny_lake, "fct_saving_bundled"), key, ["quantity", "hospital_saving_yen", "uncomputable_quantity"])
+    found = rows(mart(tiny_lake, "fct_saving_bundled"), key, ["quantity", "hospital_saving_yen", "uncomputable_quantity", "patient_count"])
     wrong = differences(found, expected, OF_LINES)
     assert not wrong, f"{len(wrong)} of {len(expected)} rows differ:\n" + "\n".join(wrong[:20])
 

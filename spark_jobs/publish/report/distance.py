@@ -57,6 +57,9 @@ def _kpi(subject: Subject) -> tuple[str, str, str, Table]:
         ["分母の取り方", "成分数", "達した成分", "割合", "目標まであと", "ESAを除く割合"],
         [_kpi_cells(subject, row) for row in rows.values()],
     )  # fmt: skip
+    if subject.own_year["all"]["hidden_ja"]:
+        empty = Table(table.key, table.caption, table.header, [[row[0], *[Cell(HIDDEN)] * 5] for row in table.rows])
+        return HIDDEN, goal, "達した成分の割合は患者が少ないため秘匿。", empty
     if "listed" not in rows:
         return NOT_COMPUTABLE, goal, f"達した成分の割合は{NOT_COMPUTABLE}（収載成分の数がない）。", table
     row = rows["listed"]
@@ -81,7 +84,10 @@ def _kpi_rows(subject: Subject) -> dict[str, Row]:
         used = [row for key, row in subject.own_year.items() if key in subject.ingredients]
         reached = sum(float(row["share_ratio"] or 0) >= subject.reached_from for row in used)
         counted = {"reached_ingredient_count": reached, "esa_ingredient_count": None}
-        rows = {"listed": rows["listed"] | counted, "used": rows["listed"] | counted | {"ingredient_count": len(used)}}
+        rows = {
+            "listed": rows["listed"] | counted,
+            "used": rows["listed"] | counted | {"ingredient_count": len(used), "denominator_kind": "used"},
+        }
     return {kind: rows[kind] for kind in DENOMINATORS if kind in rows}
 
 
@@ -162,7 +168,8 @@ def _nation_cell(row: Row | None) -> Cell:
 def _peers(subject: Subject) -> tuple[list[Dot], Table]:
     frame = subject.insurer_rows(subject.here(subject.brand)).filter(pl.col("setting") == "all")
     own = {row["population_key"]: row for row in subject.year(frame, "all").to_dicts()}
-    whole = float(subject.own_year["all"]["share_ratio"] or 0)
+    together = subject.own_year["all"]
+    whole = None if together["hidden_ja"] else float(together["share_ratio"] or 0)
     hidden = hidden_parts({key: row["patient_count"] for key, row in own.items()})
     ranked = _ranked(own.values(), hidden)
     dots, rows = [], []
@@ -177,15 +184,21 @@ def _peers(subject: Subject) -> tuple[list[Dot], Table]:
         value, n_of = float(row["share_ratio"]), row["patient_count"]
         low, high = interval(value, n_of)
         small = n_of < MIN_PATIENTS_COMPARED
-        words = "少数（順位をつけない）" if small else "偶然を超える差" if differs(value, n_of, whole) else "偶然の範囲"
+        words = "少数（順位をつけない）" if small else _words(value, n_of, whole)
         rank = Cell(f"—（{MIN_PATIENTS_COMPARED}人未満）") if small else Cell(f"{ranked.index(number) + 1} / {len(ranked)}")
         rows.append([
             name, members, wording.share(value), Cell(f"{wording.share(low)}〜{wording.share(high)}"), wording.count(n_of),
-            wording.difference(value - whole), rank, Cell(words),
+            Cell(HIDDEN) if whole is None else wording.difference(value - whole), rank, Cell(words),
         ])  # fmt: skip
         dots.append(Dot(name.text, f"{n_of:,}人" + ("・少数" if small else ""), value, "", whole, low, high, is_small=small))
     header = ["保険者", "加入者数（人）", "数量シェア", "95％区間", "患者数（人）", "地域全体との差", "高い順", "読み方"]
     return dots, Table("peers", f"保険者別の数量シェア（全成分計、{subject.fiscal_year}年度）", header, rows, is_prose=True)
+
+
+def _words(value: float, patients: int, whole: float | None) -> str:
+    if whole is None:
+        return "比べない"
+    return "偶然を超える差" if differs(value, patients, whole) else "偶然の範囲"
 
 
 def _ranked(rows: Iterable[Row], hidden: set[str]) -> list[str]:

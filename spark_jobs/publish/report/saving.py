@@ -54,14 +54,19 @@ def build(subject: Subject) -> Saving:
     year = {row["ingredient_key"]: row for row in years.filter(pl.col("period") == subject.fiscal_year).to_dicts()}
     vintage = vintages(text for row in year.values() for text in row["price_vintages"])
     total = year.get("all")
+    is_hidden = total is not None and total["hidden_ja"] is not None
+    if is_hidden:
+        total = None
+    why_not = Cell(HIDDEN if is_hidden else NO_DATA)
     reachable = _reachable(subject)
-    told = {row["scenario_key"]: row for row in reachable.filter(pl.col("ingredient_key") == "all").to_dicts()}
-    payers, payers_unit, payers_table = _payers(subject, total, vintage)
+    of_all = reachable.filter(pl.col("ingredient_key") == "all")
+    told = {row["scenario_key"]: row for row in of_all.filter(pl.col("hidden_ja").is_null()).to_dicts()}
+    payers, payers_unit, payers_table = _payers(subject, total, vintage, why_not)
     bars, bars_unit, bars_note, table = _ingredients(subject, year, vintage)
-    scenarios, scenarios_unit, scenarios_table = _scenarios(subject, told)
+    scenarios, scenarios_unit, scenarios_table = _scenarios(subject, told, set(of_all["scenario_key"]) - told.keys())
     same_form = told.get(SAME_FORM)
-    gain = wording.yen_between(total["insurer_gain_low_yen"], total["insurer_gain_high_yen"]) if total else Cell(NO_DATA)
-    worth = wording.yen(same_form["nominal_insurer_yen"]) if same_form else Cell(NO_DATA)
+    gain = wording.yen_between(total["insurer_gain_low_yen"], total["insurer_gain_high_yen"]) if total else why_not
+    worth = wording.yen(same_form["nominal_insurer_yen"]) if same_form else Cell(HIDDEN if of_all.height else NO_DATA)
     return Saving(
         gain.text, f"{subject.year_text}に使ったBSによる。高額療養費・公費を考慮した区間。薬価 {vintage}", worth.text,
         f"{subject.year_text}の使用が続き、同じ剤形・規格への切替がすべて進んだ場合。給付割合による名目",
@@ -137,11 +142,11 @@ def _basis(total: Row | None) -> str:
     return words
 
 
-def _payers(subject: Subject, total: Row | None, vintage: str) -> tuple[list[Span], str, Table]:
+def _payers(subject: Subject, total: Row | None, vintage: str, why_not: Cell) -> tuple[list[Span], str, Table]:
     caption = f"誰の負担がいくら減ったか（{subject.year_text}、薬価 {vintage}）"
     header = ["負担する人", "名目（給付割合だけ）", "下限（高額療養費・公費を考慮）", "上限（同）"]
     if total is None:
-        return [], "円", Table("payers", caption, header, [[Cell("保険者"), Cell(NO_DATA), Cell(NO_DATA), Cell(NO_DATA)]])
+        return [], "円", Table("payers", caption, header, [[Cell("保険者"), *[why_not] * 3]])
     nominal = {"insurer": total["nominal_insurer_yen"], "patient": total["nominal_patient_yen"], "public": None}
     rows, spans = [], []
     scale, unit = _unit([total["saving_yen"]])
@@ -170,7 +175,8 @@ def _years(subject: Subject, years: pl.DataFrame) -> Table:
     for row in years.filter(pl.col("ingredient_key") == "all").sort("period").to_dicts():
         basis = row["constant_price_month"]
         name = f"{row['period']}年度" + (f"（{months[row['period']]}か月分）" if months.get(row["period"], 12) < 12 else "")
-        rows.append([Cell(name), Cell(vintages(row["price_vintages"])), *(wording.yen(row[column]) for column in OF_YEAR)])
+        amounts = [Cell(HIDDEN) if row["hidden_ja"] else wording.yen(row[column]) for column in OF_YEAR]
+        rows.append([Cell(name), Cell(vintages(row["price_vintages"])), *amounts])
     fixed = f"効果額（薬価を{wording.month(basis)}に固定）" if basis else "効果額（薬価を固定）"
     header = ["年度", "薬価", "医療費適正効果額", fixed, "保険者分（名目）", "保険者負担の軽減 下限", "同 上限"]
     return Table("savings-years", "医療費適正効果額の推移（年度別）", header, rows or [[Cell(subject.year_text), *[Cell(NO_DATA)] * 6]])
@@ -181,7 +187,14 @@ def _ingredients(subject: Subject, year: dict[str, Row], vintage: str) -> tuple[
     hidden = {key for key in keys if year[key]["hidden_ja"]}
     rows = [[Cell(subject.name(key)), *_amounts(year[key], key in hidden), patients(subject.own_year[key])] for key in keys]
     if "all" in year:
-        rows.append([Cell("合計"), *_amounts(year["all"], False)[:3], *[Cell("—（単位が異なる）")] * 2, patients(subject.own_year["all"])])
+        rows.append(
+            [
+                Cell("合計"),
+                *_amounts(year["all"], bool(year["all"]["hidden_ja"]))[:3],
+                *[Cell("—（単位が異なる）")] * 2,
+                patients(subject.own_year["all"]),
+            ]
+        )
     shown = [(subject.name(key), year[key]["saving_yen"]) for key in keys if key not in hidden and _is_computable(year[key])]
     shown.sort(key=lambda pair: -pair[1])
     scale, unit = _unit([value for _, value in shown])
@@ -236,7 +249,7 @@ def _hospital(subject: Subject) -> str:
     return f"DPCの包括分で使われたBSの差額は {amount}。{words}"
 
 
-def _scenarios(subject: Subject, told: dict[str, Row]) -> tuple[list[Bar], str, Table]:
+def _scenarios(subject: Subject, told: dict[str, Row], hidden: set[str]) -> tuple[list[Bar], str, Table]:
     """Each scenario of config/scenarios, in the order in which they are asked for."""
     keys = sorted(subject.scenarios, key=lambda key: (ORDER.index(key) if key in ORDER else len(ORDER), key))
     scale, unit = _unit([row["nominal_insurer_yen"] for row in told.values()])
@@ -244,7 +257,7 @@ def _scenarios(subject: Subject, told: dict[str, Row]) -> tuple[list[Bar], str, 
     for key in keys:
         scenario, row = subject.scenarios[key], told.get(key)
         if row is None:
-            rows.append([Cell(scenario.title_ja), *[Cell(NOT_COMPUTABLE)] * 4, Cell(scenario.description_ja)])
+            rows.append([Cell(scenario.title_ja), *[Cell(HIDDEN if key in hidden else NOT_COMPUTABLE)] * 4, Cell(scenario.description_ja)])
             continue
         gains = [wording.yen(row[name]) if row[name] is not None else Cell("—（名目だけ）")
                  for name in ("insurer_gain_low_yen", "insurer_gain_high_yen")]  # fmt: skip

@@ -15,7 +15,8 @@ from spark_jobs.publish.report.wording import Cell
 
 LATE_CLAIM_MONTHS = 3  # a service month is 暫定 until the third claim month after it has arrived (月遅れ, 返戻の再請求)
 ARRIVED = ("arrived", "unexpected")
-NOT_ADDED = ("share_ratio", "months_in_period", "gain_basis", "hidden_ja")
+KEYS = [key for key in disclosure.CELL if key not in disclosure.POPULATION]
+KEYS += ["yakko_class_2", "variant", "scenario_key", "price_vintage"]
 Row = dict[str, Any]
 
 
@@ -66,15 +67,13 @@ class Subject:
         return frame.filter(pl.col("population_kind") == "all") if self.is_whole else self.together(frame)
 
     def together(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Sum of the insurers' rows. Patients add up too: a person is known inside one insurer only."""
-        numbers = [name for name, kind in frame.schema.items() if (kind.is_decimal() or name.endswith("_count")) and name not in NOT_ADDED
-                   and not name.endswith("_ratio")]  # fmt: skip
-        keys = [
-            name for name in frame.columns if name not in (*numbers, *disclosure.POPULATION, *NOT_ADDED) and not name.endswith("_ratio")
-        ]
-        rest = [pl.col(name).max() for name in ("months_in_period",) if name in frame.columns]
-        rest += [pl.col("gain_basis").min()] if "gain_basis" in frame.columns else []  # interval stands before receipt_certain
-        summed = self.insurer_rows(frame).group_by(keys).agg(pl.col(numbers).sum(), *rest)
+        """Sum of the insurers' rows. Patients add up too: a person is known inside one insurer only. Of remarks the least stands."""
+        keys = [name for name in KEYS if name in frame.columns]
+        others = [name for name in frame.columns if name not in (*keys, *disclosure.POPULATION) and not name.endswith("_ratio")]
+        numbers = [name for name in others if frame.schema[name].is_decimal() or name.endswith("_count")]
+        remarks = [name for name in others if name not in (*numbers, "months_in_period")]
+        longest = [pl.col(name).max() for name in others if name == "months_in_period"]
+        summed = self.insurer_rows(frame).group_by(keys).agg(pl.col(numbers).sum(), pl.col(remarks).min(), *longest)
         if "numerator" in numbers:
             parts = (pl.col("numerator").cast(pl.Float64), pl.col("denominator").cast(pl.Float64))
             summed = summed.with_columns(share_ratio=pl.when(parts[1] > 0).then(parts[0] / parts[1]))

@@ -137,6 +137,35 @@ def test_hidden_rows_say_nothing_and_own_rows_say_all(share, judged, monkeypatch
         assert all((row[name] is None) == bool(row["hidden_ja"]) for name in figures)
 
 
+def test_amounts_hide_each_other_only_where_they_stand(share):
+    """Nothing was saved with `y`: no row of it can hide another."""
+    keys = [key for key in UNITS if key != "scope"]
+    amounts = share.filter((pl.col("convention") == "claims_units") & (pl.col("scope") == "brand") & (pl.col("ingredient_key") != "y"))
+    units = disclosure.of_units(share.lazy(), KINDS)
+
+    def lone(found: pl.DataFrame) -> int:
+        hidden = {tuple(row[:-1]): row[-1] for row in found.select(*keys, "hidden_ja").iter_rows()}
+        return sum(sum(bool(hidden[cell]) for cell in terms) == 1 for terms in sums_of({cell: {} for cell in hidden}, keys))
+
+    of_shares = amounts.filter(disclosure.IS_SHARED).join(units.filter(pl.col("scope") == "brand"), keys, "left")
+    assert lone(of_shares) > 0, "what hides shares does not hide savings"
+    assert lone(disclosure.of_amounts(amounts.drop("scope", "convention").lazy(), share.lazy(), units, KINDS)) == 0
+
+
+def test_generics_are_told_where_ten_used_a_biologic(share):
+    """They count no patients; no class of effect is told, nor a place where nobody used a biologic."""
+    users = share.filter((pl.col("ingredient_key") == "all") & (pl.col("convention") == "claims_units") & (pl.col("scope") == "brand"))
+    elsewhere = users.filter(pl.col("place_key") == "13").with_columns(place_key=pl.lit("47"))
+    generic = pl.concat([users, elsewhere]).with_columns(scope=pl.lit("mhlw_insurer"), yakko_class_2=pl.lit("all"))
+    judged = disclosure._of_generics(generic.lazy(), share.lazy(), KINDS)
+    keys = [key for key in judged.columns if key not in ("scope", "hidden_ja", "yakko_class_2")]
+    told = judged.filter(pl.col("hidden_ja").is_null())
+    assert told.height and told.join(users.filter(pl.col("patient_count") >= 10), keys, "anti").is_empty()
+    of_class = generic.with_columns(yakko_class_2=pl.lit("23"), share_ratio=0.5)
+    assert disclosure.hide(of_class.filter(disclosure.IS_SHARED), judged, ["share_ratio"])["share_ratio"].null_count() == of_class.filter(
+        disclosure.IS_SHARED).height  # fmt: skip
+
+
 def test_what_nobody_judged_is_hidden():
     rows = pl.DataFrame({"population_kind": ["all", "insurer"], "population_key": ["all", "a"], "line_count": [500, 3]})
     shown = disclosure.hide(rows, None, ["line_count"])

@@ -181,6 +181,18 @@ def test_an_ingredient_of_a_few_patients_is_hidden_in_every_part(invented, view)
     assert {c.text for row in page.trend.table.rows if row[0].text == "リツキシマブ" for c in row[1:]} == {"秘匿"}
 
 
+def test_a_region_of_a_few_patients_tells_no_figure(invented, view):
+    few = invented["fct_biosimilar_share"].with_columns(patient_count=pl.col("patient_count").clip(upper_bound=7))
+    page = view(invented | {"fct_biosimilar_share": few})
+    assert [headline.value for headline in page.key_points.headlines] == ["秘匿"] * 5
+    assert page.saving.bars == page.saving.payers == page.saving.scenarios == page.trend.panels == []
+    told = {cell.text for table in (page.saving.payers_table, page.saving.years_table, page.saving.table, page.saving.reachable_table,
+            page.saving.insurers_table, page.distance.kpi_table, page.distance.peers_table, page.generics.insurers_table)
+            for row in table.rows for cell in row[1:]}  # fmt: skip
+    assert not [text for text in told if re.search(r"[\d.]+(％|万?円|億円)", text) and "まで" not in text], told
+    assert report.render(page, "k")
+
+
 def test_no_rank_under_the_minimum_number(page):
     for row in page.distance.peers_table.rows:
         n, rank, words = row[4].text, row[6].text, row[7].text
@@ -284,6 +296,7 @@ def test_a_region_of_some_insurers_is_their_sum(invented, view, region):
     some = ["06149900", "06239909"]
     page = view(invented, region.model_copy(update={"insurers": some}))
     assert page.key_points.headlines[2].value == f"{own_share(invented, 'all', some):.1%}".replace("%", "％")
+    assert [row[0].text for row in page.distance.kpi_table.rows] == ["収載されている成分（国の数え方）", "使用のあった成分"]
     assert len(page.distance.peers_table.rows) == 2 and dict(page.facts)["対象"].startswith("2保険者・加入者 208,000人")
 
 
