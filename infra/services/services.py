@@ -159,6 +159,8 @@ class Services:
         memory = f"{self.settings.driver_memory_gib}g"
         return session.lake_conf(self.settings) | {
             "spark.authenticate": "true",
+            "spark.master.rest.enabled": "false",  # a second door, without a password
+            "spark.ui.killEnabled": "false",
             "spark.authenticate.secret": self.secret("spark"),
             "spark.master": f"spark://{HOST}:{self.ports['master']}",
             "spark.driver.memory": memory,
@@ -299,9 +301,9 @@ ALL: dict[str, Service] = {  # in the order in which they start; stopped the oth
         _lake_server, lambda here: _is_open(here.ports["connect"]) and _is_open(here.ports["thrift"]), ("postgres", "spark-worker1")
     ),
     "airflow-api": Service(_airflow("api-server"), _airflow_part("metadatabase"), ("postgres",)),
-    "airflow-scheduler": Service(_airflow("scheduler"), _airflow_part("scheduler"), ("airflow-api",)),
+    "airflow-scheduler": Service(_airflow("scheduler", "--skip-serve-logs"), _airflow_part("scheduler"), ("airflow-api",)),
     "airflow-dag-processor": Service(_airflow("dag-processor"), _airflow_part("dag_processor"), ("airflow-api",)),
-    "airflow-triggerer": Service(_airflow("triggerer"), _airflow_part("triggerer"), ("airflow-api",)),
+    "airflow-triggerer": Service(_airflow("triggerer", "--skip-serve-logs"), _airflow_part("triggerer"), ("airflow-api",)),
 }
 
 
