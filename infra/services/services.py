@@ -7,6 +7,7 @@ all of them: LAKE_HOME/services/logs. `run NAME` is what supervisord calls: it w
 """
 
 import argparse
+import base64
 import hashlib
 import json
 import os
@@ -26,8 +27,8 @@ from pathlib import Path
 
 import psycopg
 import pyspark
+import spark_conf
 
-from spark_jobs import session
 from spark_jobs.publish.postgres import DATABASE, HOST, SERVICES, Cluster
 from spark_jobs.settings import Settings
 
@@ -154,37 +155,14 @@ class Services:
             "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}",
         }
 
-    def spark_defaults(self) -> dict[str, str]:
-        """spark-defaults.conf of master, workers and lake server; it holds passwords and is of mode 600."""
-        memory = f"{self.settings.driver_memory_gib}g"
-        return session.lake_conf(self.settings) | {
-            "spark.authenticate": "true",
-            "spark.authenticate.secret": self.secret("spark"),
-            "spark.master": f"spark://{HOST}:{self.ports['master']}",
-            "spark.driver.memory": memory,
-            "spark.executor.memory": "1g",
-            "spark.executor.cores": "1",
-            "spark.driver.extraClassPath": f"{self.driver}{os.pathsep}{self.home / 'classes'}",
-            "spark.driver.extraJavaOptions": (
-                f"-Dlog4j2.configurationFile=file:{session.LOG4J} -Dlake.log.dir={self.logs} -Xss8m "
-                f"-Dlake.thrift.password={self.secret_file('thrift')}"
-            ),
-            "spark.executorEnv.PYTHONPATH": str(ROOT),
-            "spark.executorEnv.PYSPARK_PYTHON": sys.executable,
-            "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
-            "spark.connect.grpc.binding.address": HOST,
-            "spark.connect.grpc.binding.port": str(self.ports["connect"]),
-            "spark.connect.authenticate.token": self.secret("connect"),
-            "spark.hadoop.javax.jdo.option.ConnectionDriverName": "org.postgresql.Driver",
-            "spark.hadoop.javax.jdo.option.ConnectionURL": self.jdbc("metastore"),
-            "spark.hadoop.javax.jdo.option.ConnectionUserName": "metastore",
-            "spark.hadoop.javax.jdo.option.ConnectionPassword": self.cluster.password("metastore"),
-            "spark.hadoop.datanucleus.schema.autoCreateAll": "false",  # it locks itself out on PostgreSQL
-            "spark.hadoop.datanucleus.schema.autoCreateTables": "true",
-            "spark.hadoop.hive.metastore.schema.verification": "false",
-            "spark.hadoop.hive.server2.authentication": "CUSTOM",
-            "spark.hadoop.hive.server2.custom.authentication.class": "LakeAuthentication",
-        }
+    @property
+    def spark_place(self) -> spark_conf.Place:
+        return spark_conf.Place(
+            bind=HOST, host=HOST, master=f"spark://{HOST}:{self.ports['master']}", connect_port=self.ports["connect"],
+            metastore_jdbc=self.jdbc("metastore"), driver_jar=self.driver, classes=self.home / "classes", logs=self.logs,
+            python=sys.executable, code=ROOT, thrift_password_file=self.secret_file("thrift"), spark_secret=self.secret("spark"),
+            connect_token=self.secret("connect"), metastore_password=self.cluster.password("metastore"),
+        )  # fmt: skip
 
 
 # What each service is, what it waits for, and how it is asked whether it is well.
@@ -210,7 +188,7 @@ def _spark_class(here: Services, *arguments: str) -> None:
 def _master(here: Services) -> None:
     ports = here.ports
     _spark_class(
-        here, "org.apache.spark.deploy.master.Master", "--host", HOST, "--port", str(ports["master"]), "--webui-port",
+        here, spark_conf.MASTER, "--host", HOST, "--port", str(ports["master"]), "--webui-port",
         str(ports["master_ui"]),
     )  # fmt: skip
 
@@ -218,7 +196,7 @@ def _master(here: Services) -> None:
 def _worker(number: int) -> Callable[[Services], None]:
     def run(here: Services) -> None:
         _spark_class(
-            here, "org.apache.spark.deploy.worker.Worker", f"spark://{HOST}:{here.ports['master']}", "--host", HOST, "--cores", "1",
+            here, spark_conf.WORKER, f"spark://{HOST}:{here.ports['master']}", "--host", HOST, "--cores", "1",
             "--memory", "1500m", "--webui-port", str(here.ports[f"worker{number}_ui"]),
         )  # fmt: skip
 
@@ -226,12 +204,8 @@ def _worker(number: int) -> Callable[[Services], None]:
 
 
 def _lake_server(here: Services) -> None:
-    options = {"bind.host": HOST, "port": here.ports["thrift"]}
-    hive = [part for name, value in options.items() for part in ("--hiveconf", f"hive.server2.thrift.{name}={value}")]
-    hive += ["--hiveconf", "hive.server2.authentication=CUSTOM"]
-    hive += ["--hiveconf", "hive.server2.custom.authentication.class=LakeAuthentication"]
-    submit = ["spark-submit", "--class", "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2", "spark-internal", *hive]
-    os.execve(SPARK / "bin" / "spark-submit", submit, os.environ | here.spark_env())
+    words = [*spark_conf.LAKE_SERVER, *spark_conf.thrift_options(HOST, here.ports["thrift"])]
+    os.execve(SPARK / "bin" / "spark-submit", words, os.environ | here.spark_env())
 
 
 def _airflow(*words: str) -> Callable[[Services], None]:
@@ -299,9 +273,9 @@ ALL: dict[str, Service] = {  # in the order in which they start; stopped the oth
         _lake_server, lambda here: _is_open(here.ports["connect"]) and _is_open(here.ports["thrift"]), ("postgres", "spark-worker1")
     ),
     "airflow-api": Service(_airflow("api-server"), _airflow_part("metadatabase"), ("postgres",)),
-    "airflow-scheduler": Service(_airflow("scheduler"), _airflow_part("scheduler"), ("airflow-api",)),
+    "airflow-scheduler": Service(_airflow("scheduler", "--skip-serve-logs"), _airflow_part("scheduler"), ("airflow-api",)),
     "airflow-dag-processor": Service(_airflow("dag-processor"), _airflow_part("dag_processor"), ("airflow-api",)),
-    "airflow-triggerer": Service(_airflow("triggerer"), _airflow_part("triggerer"), ("airflow-api",)),
+    "airflow-triggerer": Service(_airflow("triggerer", "--skip-serve-logs"), _airflow_part("triggerer"), ("airflow-api",)),
 }
 
 
@@ -327,8 +301,8 @@ def prepare(here: Services) -> None:
     here.home.chmod(0o755)
     for name in ("spark", "connect", "thrift", "api", "jwt", SUPERVISOR, *(f"user_{user}" for user in USERS)):
         here.secret(name)
-    _write(here.secrets / "fernet.password", here, lambda: _fernet())
-    _write(here.secrets / "airflow_users.json", here, lambda: json.dumps({user: here.secret(f"user_{user}") for user in USERS}))
+    _write(here.secrets / "fernet.password", _fernet)
+    _write(here.secrets / "airflow_users.json", lambda: json.dumps({user: here.secret(f"user_{user}") for user in USERS}))
     started = not here.cluster.is_running
     here.cluster.folder.mkdir(parents=True, exist_ok=True)
     if started:
@@ -336,7 +310,7 @@ def prepare(here: Services) -> None:
     try:
         _databases(here)
         url = f"postgresql+psycopg://airflow:{here.cluster.password('airflow')}@{HOST}:{here.cluster.port}/airflow"
-        _write(here.secret_file("airflow_url"), here, lambda: url)
+        _write(here.secret_file("airflow_url"), lambda: url)
         _metastore(here)
         _migrate_airflow(here)
     finally:
@@ -347,17 +321,14 @@ def prepare(here: Services) -> None:
         _call("javac", "-cp", classpath, "-d", str(here.home / "classes"), str(HERE / "LakeAuthentication.java"))
     conf = here.home / "spark_conf" / "spark-defaults.conf"
     conf.unlink(missing_ok=True)
-    text = "".join(f"{name} {value}\n" for name, value in here.spark_defaults().items())
-    _write(conf, here, lambda: text)
+    _write(conf, lambda: spark_conf.text(here.settings, here.spark_place))
 
 
 def _fernet() -> str:
-    import base64
-
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
-def _write(file: Path, here: Services, text: Callable[[], str]) -> None:
+def _write(file: Path, text: Callable[[], str]) -> None:
     """Once, mode 600."""
     if not file.exists():
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as handle:
@@ -431,7 +402,7 @@ def start(here: Services) -> int:
         conf = here.home / "supervisord.conf"
         conf.unlink(missing_ok=True)
         text = supervisor_conf(here)
-        _write(conf, here, lambda: text)
+        _write(conf, lambda: text)
         _call(str(AIRFLOW / "supervisord"), "-c", str(conf), env=os.environ | _lake_env(here))
     _wait(lambda: all(service.is_well(here) for service in ALL.values()), START_SECONDS, f"not all came up (logs: {here.logs})")
     return status(here)
