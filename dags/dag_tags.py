@@ -7,5 +7,6 @@ class Tag(StrEnum):
     INGEST = "ingest"  # files of insurers come in
     BUILD = "build"  # silver becomes marts
     PUBLISH = "publish"  # marts become what readers see
+    ROLLOUT = "rollout"  # regions move on
     CARE = "care"  # official lists, tables
     REGION = "region"  # one DAG per file of config/regions

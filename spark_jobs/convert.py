@@ -194,7 +194,8 @@ def _counts(lines: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
 
 def by_spark(bundles: list[Bundle], settings: Settings, spark: "SparkSession") -> Iterator[tuple[Bundle, Converted]]:
     """Each bundle, converted by Spark's executors, whose working folder is not ours."""
-    settings = settings.model_copy(update={"config": settings.config.resolve(), "home": settings.home_path, "secrets": settings.secrets_path})
+    places = {"config": settings.config.resolve(), "home": settings.home_path, "secrets": settings.secrets_path}
+    settings = settings.model_copy(update=places)
     rows = [(number, pickle.dumps((settings, bundle))) for number, bundle in enumerate(bundles)]
     spark.conf.set("spark.sql.leafNodeDefaultParallelism", len(rows))  # one bundle a task
     work = spark.createDataFrame(rows, "number int, work binary")

@@ -75,6 +75,15 @@ def test_a_roll_back_says_who_and_why(consortium, stub_lake, run_dag):
     assert stub_lake.calls() == ["publish --region tiny --by 運営委員会 --roll-back 誤った納品"]
 
 
+@pytest.mark.parametrize(("answer", "calls"), [("Approve", ["rollout move tiny baseline --by 運営委員会 --reason 揃った"]), ("Reject", [])])
+def test_a_region_moves_on_when_the_committee_agrees(consortium, stub_lake, run_dag, answering, answer, calls):
+    consortium(INSURER)
+    asked = answering(answer)
+    run = run_dag("roll_out", run_conf={"region": "tiny", "state": "baseline", "decided_by": "運営委員会", "reason": "揃った"})
+    assert run.state == "success" and stub_lake.calls() == calls
+    assert asked == [("tiny: baseline への移行の承認", "理由: 揃った")]
+
+
 def test_lists_are_loaded_where_there_are_some(consortium, stub_lake, run_dag, tmp_path, monkeypatch):
     consortium(INSURER)
     monkeypatch.setenv("LAKE_LISTS", str(tmp_path / "lists"))
