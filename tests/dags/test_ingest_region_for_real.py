@@ -27,6 +27,10 @@ def lake_home(tmp_path, monkeypatch, consortium) -> Path:
     """A lake with keys and masters, and an inbox with the deliveries of the insurer; nothing taken in yet."""
     region = consortium(INSURER) / "regions" / "tiny.yaml"
     # of two months of 300 people one unknown code weighs more than in a region
+    insurer = region.parents[1] / "insurers" / f"{INSURER}.yaml"
+    insurer.write_text(
+        insurer.read_text(encoding="utf-8").replace("start_claim_month: 202411", "start_claim_month: 202504"), encoding="utf-8"
+    )
     region.write_text(region.read_text(encoding="utf-8") + "gates: {code_coverage: {limit: 0.9}}\n", encoding="utf-8")
     for name, value in {
         "LAKE_HOME": tmp_path / "lake",

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -184,11 +185,8 @@ def test_every_fault_of_every_file_is_told_at_once(place: Settings):
 
 def test_a_region_changes_only_the_gates_that_it_names(place: Settings):
     entry = config.region(place, "demo")
-    assert entry.gate("completeness") == (1, "stop")
-    assert config.Region.model_validate(entry.model_dump() | {"gates": {"completeness": {"on_breach": "tell"}}}).gate("completeness") == (
-        1,
-        "tell",
-    )
+    assert entry.gate("points_reconciliation") == (Decimal("0.01"), "stop")
+    assert entry.gate("completeness") == (1, "tell")
 
 
 def other_regions(place: Settings) -> None:
