@@ -63,9 +63,10 @@ class LakeCommand(BaseOperator):
 
     template_fields = ("arguments",)
     ui_color = "#dfeee4"
+    URGENCY = 1  # who of those that wait for the lake goes first
 
     def __init__(self, *, arguments: list[str], **kwargs):
-        super().__init__(pool=kwargs.pop("pool", POOL), **kwargs)
+        super().__init__(**{"pool": POOL, "priority_weight": self.URGENCY, "weight_rule": "absolute"} | kwargs)
         self.arguments = arguments
         self._process = SubprocessHook()
 
@@ -96,6 +97,7 @@ class LakeDeliver(LakeCommand):
 
     template_fields = ("insurer",)
     LABEL = "{{ task.insurer }}{{ finding }}"  # map_index_template of the mapped tasks
+    URGENCY = 3
 
     def __init__(self, *, insurer: str, **kwargs):
         super().__init__(arguments=[], **kwargs)
@@ -120,6 +122,7 @@ class LakeIngest(LakeCommand):
     """Take an insurer's new deliveries into the lake, and tell which months of the region are new: a partition of the asset for each."""
 
     template_fields = ("insurer",)
+    URGENCY = 2  # before a build: it begins when all that was delivered is in
 
     def __init__(self, *, insurer: str, region: str, **kwargs):
         super().__init__(arguments=[], **kwargs)

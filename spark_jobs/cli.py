@@ -308,11 +308,12 @@ def publish(
                 console.print(str(shown))
             tell_caller({"marts": shown.marts_key, "is_new": shown.is_new, "summary": str(shown.summary)})
             return
-        with step("publish"):
-            if roll_back is not None:
+        if roll_back is not None:
+            with step("roll back"):
                 console.print(publication.roll_back(settings, region, by, roll_back), soft_wrap=True)
-            else:
-                console.print(publication.run(settings, region, marts_key=marts, decided_by=by, despite=despite))
+            return
+        with step("publish"):
+            console.print(publication.run(settings, region, marts_key=marts, decided_by=by, despite=despite))
         erasure.after_publish(settings)
 
 

@@ -8,12 +8,14 @@ import json
 import logging
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import psutil
 from filelock import FileLock, Timeout
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 PYSPARK_VERSION = "4.2.0"
 JAVA_VERSION = 17
+CONNECT_SECONDS = 10
 DELTA_JAR = "delta-spark_4.2_2.13-4.4.0.jar"
 LOG4J = Path(__file__).resolve().parent / "log4j2.properties"
 
@@ -120,6 +123,10 @@ def _connect(settings: Settings) -> "SparkSession":
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     try:
         token = connect_token(settings).read_text(encoding="utf-8")
+        place = urlsplit(str(settings.spark_remote))
+        socket.create_connection(
+            (place.hostname or "localhost", place.port or 15002), CONNECT_SECONDS
+        ).close()  # Spark would try for minutes
         # dbt asks for a session by itself: by the variable it gets this one
         os.environ["SPARK_REMOTE"] = f"{settings.spark_remote}/;user_id=lake;token={token}"
         spark = SparkSession.builder.getOrCreate()

@@ -23,7 +23,9 @@ LIMIT_SECONDS = 45 * 60
 FUZZ, ORDER, KILLED = "tests/fuzz", "tests/end_to_end/test_any_order.py", "tests/end_to_end/test_killed.py"
 RANDOM, FAULTS = "tests/oracles/test_random_consortia.py", "tests/oracles/test_faults.py"
 
-APART = (FUZZ, ORDER, KILLED, RANDOM, FAULTS)
+SERVICES = "tests/end_to_end/test_services.py"
+
+APART = (FUZZ, ORDER, KILLED, RANDOM, FAULTS, SERVICES)
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ PARTS = {
         for no in range(3)
     },
     "faults": Part("deliberate faults", (FAULTS, "-m", "long")),
+    "services": Part("a region through Airflow on real services", (SERVICES, "-m", "long")),
     "other": Part("other long tests", ("tests", "-m", "long and not airflow", *(f"--ignore={apart}" for apart in APART))),
     "jobs": Part("all short tests", ("-m", "not tiny_lake and not long and not airflow")),
     "tiny-lake": Part("the small whole lake", ("-m", "tiny_lake and not long")),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from deltalake.exceptions import DeltaError
 from rich import box
 from rich.markup import escape
 from rich.table import Table
@@ -87,12 +88,17 @@ def roll_back(settings: Settings, region_key: str, decided_by: str | None, reaso
     before = figure_change.before_last(settings)
     if before is None:
         raise LakeError(where, "no earlier publication", "one to go back to", "Publish what is right instead.", ExitCode.NOT_READY)
+    if gone := sorted(before.insurers - set(config.insurers(settings))):
+        raise LakeError(
+            where, f"figures of {', '.join(gone)}, which left since", "a publication of insurers that take part", "Publish what is right.",
+            ExitCode.NOT_READY,
+        )  # fmt: skip
     try:
         figure_change.clear(settings)
         found = marts.read(settings, before.versions) | {marts.CHANGES: marts.read(settings)[marts.CHANGES]}
         store = serving.load(settings, found)
         path, _ = page.write(settings, region_key, found)
-    except FileNotFoundError:
+    except (DeltaError, OSError):
         raise LakeError(
             where, f"the tables of {before.published_at:%Y-%m-%d} are gone (lake erase, or a lake restored)", "their versions",
             "Mend the cause, build and publish.", ExitCode.NOT_READY,

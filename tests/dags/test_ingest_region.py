@@ -69,6 +69,8 @@ def test_one_process_at_a_time_holds_the_lake(consortium):
     consortium(LARGE, SMALL)
     tasks = [task for dag in DagBag(DAGS).dags.values() for task in dag.tasks if issubclass(task.operator_class, LakeCommand)]
     assert len(tasks) >= 9 and {task.pool for task in tasks} == {POOL}
+    urgent = {task.task_id: task.priority_weight for task in tasks}
+    assert urgent["take_in.deliver"] > urgent["take_in.ingest"] > urgent["build"]  # what was delivered is in before a build begins
 
 
 @pytest.mark.parametrize("code", [2, 3, 4, 5, 8])

@@ -257,6 +257,23 @@ def test_an_insurer_that_left_is_on_record(sound, store):
     assert "without 06019905, in the publication before" in publication.run(sound, "second", despite="見本")
     rows = delta.read(sound, tables.PUBLICATION).sort("published_at")
     assert rows["left_insurers"].to_list() == [None, "06019905"] and "06019905" not in rows["insurers"][1]
+    put(sound, "fct_biosimilar_share", shares("0.26"))
+    publication.run(sound, "second", despite="見本")
+    put(sound, "fct_biosimilar_share", shares("0.27"))
+    publication.run(sound, "second", despite="見本")
+    publication.roll_back(sound, "second", "運営委員会", "誤り")  # to one without it
+
+
+def test_a_roll_back_shows_nothing_of_an_insurer_that_left(sound, store):
+    publication.run(sound, "first")
+    put(sound, "fct_biosimilar_share", shares("0.26"))
+    publication.run(sound, "first")
+    (sound.config / "insurers" / "06019905.yaml").unlink()
+    config._insurers.cache_clear()
+    config.insurers.cache_clear()
+    with pytest.raises(LakeError, match="figures of 06019905, which left since"):
+        publication.roll_back(sound, "first", "運営委員会", "誤り")
+    assert len(store) == 2
 
 
 def test_a_roll_back_shows_the_publication_before_and_says_who_and_why(sound, store):
