@@ -17,7 +17,10 @@ from spark_jobs.settings import Settings
 from spark_jobs.silver.claim import STILL
 from spark_jobs.tables import Table
 
-FOLLOWED = (tables.DELIVERY, tables.DELIVERY_FINDING, tables.CLAIM, tables.CLAIM_DRUG, tables.CLAIM_PAYER, tables.PERSON_LINK)
+FOLLOWED = (
+    tables.DELIVERY, tables.DELIVERY_FINDING, tables.CLAIM, tables.CLAIM_DIAGNOSIS, tables.CLAIM_DRUG, tables.CLAIM_PAYER,
+    tables.PERSON_LINK,
+)  # fmt: skip
 LOOKS_BACK = 12  # months: who used an ingredient in them does not start it anew (int_new_start)
 SERVICE_MONTH = "intermediate.int_service_month"  # of dbt: read as the last build that ended well left it, also after one that did not
 

@@ -18,3 +18,26 @@ The relation must have prefecture_code, geography, ingredient_key, setting and s
 {% macro known_prefecture(code) -%}
     case when {{ code }} between '01' and '47' then {{ code }} else '00' end
 {%- endmacro %}
+
+{# Places of a member: the nation and two prefectures, in which a person counts once each. #}
+{% macro places_of_members(residence, enrolment) -%}
+    array(
+        named_struct('place_level', 'nation', 'geography', 'residence', 'place_key', 'all'),
+        named_struct('place_level', 'nation', 'geography', 'enrolment', 'place_key', 'all'),
+        named_struct('place_level', 'prefecture', 'geography', 'residence', 'place_key', {{ residence }}),
+        named_struct('place_level', 'prefecture', 'geography', 'enrolment', 'place_key', {{ enrolment }})
+    )
+{%- endmacro %}
+
+{# Places of a use: the nation, which is one whatever the geography, and two prefectures. #}
+{% macro places_of_use(facility, prescriber) -%}
+    array(
+        named_struct('place_level', 'nation', 'geography', 'any', 'place_key', 'all'),
+        named_struct('place_level', 'prefecture', 'geography', 'facility_of_use', 'place_key', {{ facility }}),
+        named_struct('place_level', 'prefecture', 'geography', 'prescriber', 'place_key', {{ prescriber }})
+    )
+{%- endmacro %}
+
+{% macro geographies_of(geography) -%}
+    if({{ geography }} = 'any', array('facility_of_use', 'prescriber'), array({{ geography }}))
+{%- endmacro %}

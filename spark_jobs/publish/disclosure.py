@@ -40,7 +40,9 @@ def verdicts(found: Mapping[str, Mart], kinds: Mapping[str, str]) -> dict[str, p
         return {}
     share = pl.scan_delta(found["fct_biosimilar_share"].table)
     units = of_units(share, kinds)
-    judged = {"fct_biosimilar_kpi": units}
+    judged = {"fct_biosimilar_kpi": units, "fct_biosimilar_gap": units}
+    last_year = pl.col("period_kind") == "rolling_12", pl.col("period") == units.filter(period_kind="rolling_12")["period"].max()
+    judged["fct_share_projection"] = units.filter(*last_year).drop(PERIOD)  # made of the months of that year
     for name in {"fct_saving_realised", "fct_saving_potential"} & set(found):
         judged[name] = of_amounts(pl.scan_delta(found[name].table), share, units, kinds)
     alike = [units.with_columns(convention=pl.lit(name)) for name in ("claims_units", "price_list_units", "value")]

@@ -46,6 +46,13 @@ GRAIN = {  # one row per …: the primary key of the served table
     "dim_yakko_class": ("yakko_class_2",),
     "fct_biosimilar_share": (*POPULATION, *PLACE, "scope", "ingredient_key", "setting", *PERIOD, "convention"),
     "fct_biosimilar_kpi": (*POPULATION, *PLACE, *PERIOD, "denominator_kind"),
+    "fct_biosimilar_gap": (*POPULATION, *PLACE, "ingredient_key", *PERIOD),
+    "fct_biosimilar_use": (*POPULATION, *PLACE, "ingredient_key", *PERIOD),
+    "fct_biosimilar_share_by_sex_age": (*POPULATION, *PLACE, "sex", "age_group", "ingredient_key", *PERIOD),
+    "fct_biosimilar_share_by_area": (*POPULATION, *PLACE, "therapeutic_area_key", "scope", "ingredient_key", *PERIOD),
+    "fct_biosimilar_share_by_place": (*POPULATION, *PLACE, "ingredient_key", *PERIOD),
+    "fct_biosimilar_share_by_employer": (*POPULATION, *PLACE, "employer_key", "ingredient_key", *PERIOD),
+    "fct_share_projection": (*POPULATION, *PLACE, "target_key", "ingredient_key"),
     "fct_saving_realised": (*POPULATION, *PLACE, "ingredient_key", "setting", *PERIOD, "price_vintage"),
     "fct_saving_bundled": (*POPULATION, *PLACE, "ingredient_key", *PERIOD, "price_vintage"),
     "fct_saving_potential": (*POPULATION, *PLACE, "ingredient_key", *PERIOD, "scenario_key"),
@@ -58,6 +65,7 @@ GRAIN = {  # one row per …: the primary key of the served table
     "fct_reconciliation": (*PERIOD, "place_level", "place_key", "setting", "ingredient_key", "convention", "official_kind"),
 }
 OWN_ROWS = {"fct_completeness"}  # tables of which an insurer sees the rows of its insurer_number
+OF_OWN_EMPLOYERS = {"fct_biosimilar_share_by_employer"}  # rows of insurers alone, each with its own
 SHARED_NAMES = {"dim_insurer", "dim_population"}  # who takes part is known to all who take part
 OUR_FIGURES = {  # where they are not all that stands beside the key
     "fct_reconciliation": ("share_ratio", "patient_count", "difference_point"),
@@ -95,7 +103,7 @@ def rule_of(name: str, columns: list[str]) -> Rule:
         return Rule.SHARED
     if name in OWN_ROWS and named == {"insurer_number"}:
         return Rule.OWN
-    if named == {"population_key"} and set(POPULATION) <= set(columns):
+    if (named == {"population_key"} or name in OF_OWN_EMPLOYERS) and set(POPULATION) <= set(columns):
         return Rule.POPULATION
     return Rule.NOBODY
 

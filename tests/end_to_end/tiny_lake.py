@@ -25,6 +25,7 @@ FIRST_SERVICE_MONTH, MONTHS = 202502, 15  # over the price revisions of 2025-04 
 LAST_CLAIM_MONTH = "202605"
 KILLED_AFTER = "silver.claim_diagnosis"
 STEPS = "steps.json"
+DISEASES = {"2500013": "E14"}  # an invented 傷病名マスター (icd10_code by disease_code), so that some use has a known indication
 
 
 def state(warehouse: Path) -> dict[str, dict]:
@@ -57,7 +58,9 @@ def put(months: list[Path], source: Path, target: Path) -> None:
 
 def begin(place: Path) -> None:
     """All months but the last, then the last; killed (by main) while the last is on its way into silver."""
-    from spark_jobs import ingest, session
+    from datetime import date
+
+    from spark_jobs import delta, ingest, session, tables
     from spark_jobs.identity import keys
     from spark_jobs.masters import load
     from spark_jobs.settings import Settings
@@ -75,6 +78,8 @@ def begin(place: Path) -> None:
     with session.hold_lake(settings, "test"):
         load.run(settings, "shipped")
         load.run(settings, "supply-status", place / "masters")
+        diseases = [{"disease_code": code, "disease_name_ja": "傷病名", "icd10_code": icd10} for code, icd10 in DISEASES.items()]
+        delta.append(settings, tables.DISEASE, [row | {"valid_from": date(2014, 4, 1)} for row in diseases])
         keys.create(settings, None)
 
         put(sorted(inbox.glob(f"*/{LAST_CLAIM_MONTH}")), inbox, place / "aside")

@@ -81,6 +81,9 @@ def fill_silver(settings) -> None:
         events.append(event | {"event_no": 1, "state": "bronze", "line_count": 9})
         events.append(event | {"event_no": 2, "state": "silver"})
     put(settings, tables.DELIVERY, *events)
+    person = {"insurer_number": TOKYO, "residence_municipality": "13101"}  # five members in March, ten in April, p among them
+    members = [(f"{n}" if n else "p", month) for month, count in ((202503, 5), (202504, 10)) for n in range(count)]
+    put(settings, tables.MEMBER_MONTH, *(person | {"person_id1": name, "service_month": month} for name, month in members))
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +135,15 @@ def test_savings_keep_the_negative_and_count_what_cannot_be_computed(one):
         "price_vintage", "quantity", "saving_yen", "uncomputable_quantity",
     )  # fmt: skip
     assert saved == ("2025-04", Decimal("5.5"), 3 * (90 - 50) + 2 * (90 - 120) + 14 * (50 - 3), 1)
+
+
+def test_rates_are_of_the_members_of_the_period(one, held):
+    """p used 5 units in April, one of ten members; OSAKA gives no members."""
+    rate = ("patient_count", "member_patient_count", "member_months", "patients_per_1000_members", "units_per_1000_members")
+    where = "place_key = '{}' and geography = 'residence' and ingredient_key = 'all' and period_kind = 'month' and period = 202504 and population_key = '{}'"
+    assert one("fct_biosimilar_use", where.format("13", TOKYO), *rate) == (1, 1, 10, 100, 500)
+    assert one("fct_biosimilar_use", where.format("all", "all"), *rate) == (3, 1, 10, 100, 500)
+    assert one("fct_biosimilar_use", where.format("all", OSAKA), *rate) == (2, 0, None, None, None)
 
 
 def test_partial_year_says_its_months(one):

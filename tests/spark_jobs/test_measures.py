@@ -15,6 +15,7 @@ from spark_jobs.settings import Settings
 # numbers that say which row or how much of it there is, not what is measured
 ATTRIBUTES = {
     "period", "fiscal_year", "service_month", "claim_month", "months_in_period", "constant_price_month",
+    "last_service_month", "due_service_month",
 }  # fmt: skip
 NUMBERS = ("int", "bigint", "decimal")
 

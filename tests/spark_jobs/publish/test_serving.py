@@ -177,6 +177,9 @@ def test_an_unknown_table_with_insurers_is_closed_and_said(settings, cluster):
         assert connection.execute("select count(*) from marts.fct_unheard_of").fetchone() == (2,)
     assert serving.rule_of("fct_unheard_of", ["insurer_number", "value"]) is serving.Rule.NOBODY
     assert serving.rule_of("fct_biosimilar_share", ["population_kind", "population_key", "person_id1"]) is serving.Rule.NOBODY
+    by_employer = ["population_kind", "population_key", "employer_key", "share_ratio"]
+    assert serving.rule_of("fct_biosimilar_share_by_employer", by_employer) is serving.Rule.POPULATION
+    assert serving.rule_of("fct_unheard_of", by_employer) is serving.Rule.NOBODY
     assert serving.rule_of("fct_completeness", ["insurer_number", "claim_of_other_insurer_count"]) is serving.Rule.OWN
     assert serving.rule_of("fct_completeness", ["insurer_number", "depositor_number"]) is serving.Rule.NOBODY
     assert serving.rule_of("dim_population", ["population_kind", "population_key", "population_ja"]) is serving.Rule.SHARED

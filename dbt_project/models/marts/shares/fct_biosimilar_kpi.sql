@@ -7,18 +7,6 @@ with target as (
     from {{ ref('dim_target') }}
 ),
 
-listed as (
-    select
-        period.period_kind,
-        period.period,
-        period.months_in_period,
-        ingredient.ingredient_key,
-        ingredient.is_paid_by_dialysis_fee as is_esa
-    from {{ ref('dim_period') }} as period
-    inner join {{ ref('dim_ingredient') }} as ingredient
-        on period.last_service_month >= ingredient.first_bs_listing_month and ingredient.is_in_kpi_denominator
-),
-
 listed_count as (
     select
         period_kind,
@@ -26,7 +14,7 @@ listed_count as (
         months_in_period,
         count(*) as ingredient_count,
         count_if(is_esa) as esa_count
-    from listed
+    from {{ ref('int_listed_ingredient') }}
     group by period_kind, period, months_in_period
 ),
 
@@ -45,7 +33,7 @@ used as (
         listed.ingredient_key is not null
         and share.numerator >= (select target.reached_from_share_ratio from target) * share.denominator as is_reached
     from {{ ref('fct_biosimilar_share') }} as share
-    left join listed
+    left join {{ ref('int_listed_ingredient') }} as listed
         on
             share.ingredient_key = listed.ingredient_key
             and share.period_kind = listed.period_kind

@@ -64,5 +64,5 @@ from summed
 inner join {{ ref('dim_period') }} as period on summed.period_kind = period.period_kind and summed.period = period.period
 inner join {{ ref('dim_ingredient') }} as ingredient on summed.ingredient_key = ingredient.ingredient_key
     lateral view explode(summed.conventions) as share
-    lateral view explode(if(summed.geography = 'any', array('facility_of_use', 'prescriber'), array(summed.geography))) as share_geography
+    lateral view explode({{ geographies_of('summed.geography') }}) as share_geography
 where share.denominator > 0
