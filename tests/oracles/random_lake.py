@@ -57,6 +57,8 @@ def write_config(folder: Path, drawn: Drawn) -> None:
         shutil.copytree(ROOT / "config" / name, folder / name)
     sample = yaml.safe_load((ROOT / "config/insurers/06119903.yaml").read_text(encoding="utf-8"))
     prefectures = rng.sample([f"{no:02}" for no in range(1, 48)], rng.randint(1, 4))
+    if len(prefectures) > 1:
+        prefectures[:2] = ["13", "14"]  # some who live around the capital go to a hospital in it, and to a pharmacy at home
     kinds = rng.sample(list(KINDS), rng.randint(1, len(KINDS)))
     (folder / "insurers").mkdir(parents=True)
     numbers = []
