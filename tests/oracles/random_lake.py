@@ -48,13 +48,12 @@ def draw(seed: int) -> Drawn:
 
 
 def write_config(folder: Path, drawn: Drawn) -> None:
-    """config/ of two to nine insurers of several kinds in a few prefectures; measures, targets and scenarios are those of the project."""
+    """config/ of two to nine insurers of several kinds in a few prefectures; all but insurers and regions is the project's."""
     from spark_jobs.claim_format.codes import check_digit
     from spark_jobs.synthetic.months import month_after
 
     rng = drawn.rng
-    for name in ("measures", "targets", "scenarios"):
-        shutil.copytree(ROOT / "config" / name, folder / name)
+    shutil.copytree(ROOT / "config", folder, ignore=shutil.ignore_patterns("insurers", "regions"))
     sample = yaml.safe_load((ROOT / "config/insurers/06119903.yaml").read_text(encoding="utf-8"))
     prefectures = rng.sample([f"{no:02}" for no in range(1, 48)], rng.randint(1, 4))
     if len(prefectures) > 1:
