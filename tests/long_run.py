@@ -23,7 +23,7 @@ LIMIT_SECONDS = 45 * 60
 FUZZ, ORDER, KILLED = "tests/fuzz", "tests/end_to_end/test_any_order.py", "tests/end_to_end/test_killed.py"
 RANDOM, FAULTS = "tests/oracles/test_random_consortia.py", "tests/oracles/test_faults.py"
 
-SERVICES = "tests/end_to_end/test_services.py"
+SERVICES = "tests/end_to_end/test_region_on_services.py"
 
 APART = (FUZZ, ORDER, KILLED, RANDOM, FAULTS, SERVICES)
 

@@ -1,5 +1,5 @@
 """What the services are told, without starting them: loopback, passwords from files of mode 600, one log each. They start for real in
-tests/end_to_end/test_services.py."""
+tests/end_to_end/test_region_on_services.py."""
 
 import configparser
 import importlib.util
