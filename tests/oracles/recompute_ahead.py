@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from math import exp, lgamma, log, sqrt
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def seen(shares: Mapping[tuple, Share], kinds: tuple[str, ...]) -> Iterator[tupl
             yield tuple(cell), ingredient, kind, period, Seen(*amounts, ratio, share.patient_count)
 
 
+@cache
 def listed(month: int) -> set[str]:
     """Ingredients of the KPI's denominator by the end of a month."""
     firsts = {row["ingredient_key"]: first_listing(row["ingredient_key"]) for row in seed("biosimilar_ingredients.csv")}
