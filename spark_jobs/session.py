@@ -31,7 +31,7 @@ PYSPARK_VERSION = "4.2.0"
 JAVA_VERSION = 17
 CONNECT_SECONDS = 10
 DELTA_JAR = "delta-spark_4.2_2.13-4.4.0.jar"
-LATE_COMPILATION = (  # Java's second compiler takes a third of a small build: only for what runs four times as often as it asks for by itself
+LATE_COMPILATION = (  # Java's second compiler takes a third of a small build: for what runs four times as often as by default
     "-XX:Tier4InvocationThreshold=20000", "-XX:Tier4MinInvocationThreshold=3000", "-XX:Tier4CompileThreshold=60000",
     "-XX:Tier4BackEdgeThreshold=200000",
 )  # fmt: skip
