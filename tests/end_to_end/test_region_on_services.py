@@ -1,16 +1,21 @@
 """The demo region from dropped deliveries to the approved publication, on real services, driven through Airflow's API with its scheduler;
-readers get the figures that embedded mode makes of the same files."""
+readers get the figures that embedded mode makes of the same files, also where everything that serves them is killed on the way."""
 
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
+from deltalake import DeltaTable
 
 from spark_jobs.publish.postgres import running
 from spark_jobs.settings import Settings
@@ -19,7 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv" / "bin"
 SERVICES = ROOT / "infra" / "services" / "services.py"
 INVENTED = ("--members", "300", "--first-service-month", "202503", "--months", "3", "--seed", "1")
+LATER = "202506"  # 請求年月 from which on all comes after the first publication
 REGION = "demo"
+INGEST, PUBLISH = f"ingest_region__{REGION}", f"publish_region__{REGION}"
 MINUTES = 60
 
 
@@ -77,7 +84,7 @@ class Airflow:
         return self.wait(f"{dag} ends", state)
 
     def states(self) -> dict:
-        dags = (f"ingest_region__{REGION}", "build_marts", f"publish_region__{REGION}")
+        dags = (INGEST, "build_marts", PUBLISH)
         tasks = lambda dag, run: self("GET", f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]  # noqa: E731
         return {dag: [(t["task_id"], t["state"]) for run in self.runs(dag)[:1] for t in tasks(dag, run["dag_run_id"])] for dag in dags}
 
@@ -91,29 +98,51 @@ def figures(place: Path) -> dict[str, list[tuple]]:
         return {name: read(name) for name in sorted(names) if name != "publication"}
 
 
+def drop(files: Path, is_wanted: Callable[[str], bool]) -> None:
+    """The insurers drop what they have of these claim months."""
+    for month in sorted((files / "made").glob("inbox/*/20*")):
+        if is_wanted(month.name):
+            target = files / "files" / "inbox" / month.parent.name / month.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(month, target)
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> Path:
-    """What the insurers have dropped, and config/."""
+    """What the insurers have, nothing of it dropped yet, and config/."""
     place = tmp_path_factory.mktemp("services")
     shutil.copytree(ROOT / "config", place / "config")
     for insurer in (place / "config" / "insurers").glob("*.yaml"):  # expected from the first month on that there is
         told = insurer.read_text(encoding="utf-8")
         insurer.write_text(told.replace("start_claim_month: 202411", "start_claim_month: 202504"), encoding="utf-8")
-    lake(place / "made", "synthesize", place / "files", *INVENTED)
+    demo = place / "config" / "regions" / "demo.yaml"  # so few people that one month moves a share by much
+    demo.write_text(demo.read_text(encoding="utf-8").replace("gates:", "gates:\n  change_within_limits: {on_breach: tell}"), "utf-8")
+    lake(place / "made", "synthesize", place / "made", *INVENTED)
     return place
 
 
+@dataclass
+class Embedded:
+    """The figures of embedded mode: of the first months, then of all."""
+
+    files: Path
+
+    def publish(self) -> dict[str, list[tuple]]:
+        place = self.files / "embedded"
+        for inbox in sorted((self.files / "files" / "inbox").iterdir()):
+            lake(place, "deliver", inbox, "--insurer", inbox.name)
+        for words in (("ingest",), ("build",), ("publish", "--region", REGION)):
+            lake(place, *words)
+        return figures(place)
+
+
 @pytest.fixture(scope="module")
-def embedded(files: Path) -> dict[str, list[tuple]]:
-    """The figures of embedded mode."""
+def embedded(files: Path) -> Embedded:
     place = files / "embedded"
     lake(place, "keys", "create")
     lake(place, "masters", "load", "shipped")
-    for inbox in sorted((files / "files" / "inbox").iterdir()):
-        lake(place, "deliver", inbox, "--insurer", inbox.name)
-    for words in (("ingest",), ("build",), ("publish", "--region", REGION)):
-        lake(place, *words)
-    return figures(place)
+    drop(files, lambda month: month < LATER)
+    return Embedded(files)
 
 
 @pytest.fixture(scope="module")
@@ -131,38 +160,134 @@ def served(files: Path):
         call(place, BIN / "python", SERVICES, "stop")
 
 
-@pytest.mark.long
-@pytest.mark.timeout(MINUTES * 60)
-def test_a_region_is_published_through_airflow_and_figures_equal_embedded_mode(embedded, served):
-    engineer, committee = Airflow(served, "engineer"), Airflow(served, "committee")
-    ingest, publish = f"ingest_region__{REGION}", f"publish_region__{REGION}"
-    engineer.wait("the DAGs are there", lambda: engineer("GET", "/api/v2/dags?limit=100")["total_entries"] >= 6)
-    for dag in (ingest, "build_marts", publish):
-        engineer("PATCH", f"/api/v2/dags/{dag}?update_mask=is_paused", {"is_paused": False})
+def publications(place: Path) -> int:
+    return DeltaTable(place / "lake" / "warehouse" / "ops.db" / "publication").count()
 
-    run = engineer("POST", f"/api/v2/dags/{ingest}/dagRuns", {"logical_date": None})["dag_run_id"]
-    assert engineer.ended(ingest, run) == "success", engineer.states()
-    # marts and publication follow by themselves, up to the question
-    asked = engineer.wait(
-        "the committee is asked",
-        lambda: engineer("GET", f"/api/v2/dags/{publish}/dagRuns/~/hitlDetails?response_received=false")["hitl_details"],
-    )
-    assert len(asked) == 1 and "受領の完全性 | 合格" in asked[0]["body"]
-    task = asked[0]["task_instance"]
-    path = f"/api/v2/dags/{publish}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/-1/hitlDetails"
+
+def pid_of(place: Path, service: str) -> int:
+    home, password = place / "lake" / "services", (place / "secrets" / "services" / "supervisor.password").read_text()
+    conf = (home / "supervisord.conf").read_text()
+    socket = next(line.partition("=")[2] for line in conf.splitlines() if line.startswith("file="))
+    said = call(place, ROOT / ".venv-airflow/bin/supervisorctl", "-s", f"unix://{socket}", "-u", "lake", "-p", password, "pid", service)
+    return int(said)
+
+
+def kill_service(service: str) -> Callable[[Path], None]:
+    """SIGKILL to all processes of a service, as where its container dies."""
+    return lambda place: os.killpg(pid_of(place, service), signal.SIGKILL)
+
+
+def kill_postgres(place: Path) -> None:
+    """SIGKILL to the server itself and to each of its connections; supervisord sees that it is gone."""
+    file = next((place / "lake").rglob("postmaster.pid"))
+    postmaster = psutil.Process(int(file.read_text().splitlines()[0]))
+    for process in (*postmaster.children(recursive=True), postmaster):
+        process.kill()
+
+
+def command_of(place: Path, word: str) -> psutil.Process | None:
+    """The running `lake WORD` of these services."""
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if len(words) > 2 and words[1].endswith("bin/lake") and words[2] == word:
+            try:
+                if process.environ().get("LAKE_HOME") == str(place / "lake"):
+                    return process
+            except psutil.Error:
+                continue
+    return None
+
+
+def kill_command(word: str) -> Callable[[Path], None]:
+    def kill(place: Path) -> None:
+        if process := command_of(place, word):
+            process.kill()
+
+    return kill
+
+
+KILLS = (  # while which command runs, after how many seconds, what
+    ("ingest", 1, "the task", kill_command("ingest")),
+    ("ingest", 2, "the scheduler", kill_service("airflow-scheduler")),
+    ("build", 25, "the lake server", kill_service("lake-server")),
+    ("build", 40, "a worker", kill_service("spark-worker1")),
+    ("build", 15, "the task", kill_command("build")),
+    ("publish", 3, "PostgreSQL", kill_postgres),
+)
+
+
+def started(engineer: Airflow) -> str:
+    return engineer("POST", f"/api/v2/dags/{INGEST}/dagRuns", {"logical_date": None})["dag_run_id"]
+
+
+def asked(engineer: Airflow) -> dict:
+    """The open question to the committee, once there is one."""
+    path = f"/api/v2/dags/{PUBLISH}/dagRuns/~/hitlDetails?response_received=false"
+    return engineer.wait("the committee is asked", lambda: engineer("GET", path)["hitl_details"])[0]
+
+
+def approve(committee: Airflow, question: dict) -> str:
+    """The run whose question was answered."""
+    task = question["task_instance"]
+    path = f"/api/v2/dags/{PUBLISH}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/-1/hitlDetails"
     # People take longer: on a busy machine Airflow 3.3.2 takes an answer within seconds of the question for a lost task, and asks once more.
     time.sleep(60)
     committee("PATCH", path, {"chosen_options": ["Approve"], "params_input": {}})
-    assert engineer.ended(publish, task["dag_run_id"]) == "success", engineer.states()
+    return task["dag_run_id"]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(MINUTES * 60)
+def test_a_region_is_published_through_airflow_and_figures_equal_embedded_mode(embedded, served):
+    wanted = embedded.publish()
+    engineer, committee = Airflow(served, "engineer"), Airflow(served, "committee")
+    engineer.wait("the DAGs are there", lambda: engineer("GET", "/api/v2/dags?limit=100")["total_entries"] >= 6)
+    for dag in (INGEST, "build_marts", PUBLISH):
+        engineer("PATCH", f"/api/v2/dags/{dag}?update_mask=is_paused", {"is_paused": False})
+
+    run = started(engineer)
+    assert engineer.ended(INGEST, run) == "success", engineer.states()
+    # marts and publication follow by themselves, up to the question
+    question = asked(engineer)
+    assert "受領の完全性 | 合格" in question["body"]
+    run = approve(committee, question)
+    assert engineer.ended(PUBLISH, run) == "success", engineer.states()
 
     found = figures(served)
-    assert sorted(found) == sorted(embedded) and sum(map(len, found.values())) > 1000
-    assert {name for name in found if found[name] != embedded[name]} == set()
+    assert sorted(found) == sorted(wanted) and sum(map(len, found.values())) > 1000
+    assert {name for name in found if found[name] != wanted[name]} == set()
     assert "committee" in lake(served, "publications")
 
     # a night without anything new: nothing is built, nobody is asked
     builds = len(engineer.runs("build_marts"))
-    run = engineer("POST", f"/api/v2/dags/{ingest}/dagRuns", {"logical_date": None})["dag_run_id"]
-    assert engineer.ended(ingest, run) == "success"
+    assert engineer.ended(INGEST, started(engineer)) == "success"
     time.sleep(20)
     assert len(engineer.runs("build_marts")) == builds
+
+
+@pytest.mark.long
+@pytest.mark.timeout(MINUTES * 60)
+def test_whatever_is_killed_the_next_month_ends_as_if_nothing_had_happened(files, embedded, served, record_property):
+    """After the test above: the later months are dropped, and each service and a task is killed on their way."""
+    drop(files, lambda month: month >= LATER)
+    engineer, committee = Airflow(served, "engineer"), Airflow(served, "committee")
+
+    def kill_during(command: str) -> None:
+        for no, (word, seconds, what, kill) in enumerate(KILLS):
+            if word != command:
+                continue
+            engineer.wait(f"lake {word} runs", lambda word=word: command_of(served, word))
+            time.sleep(seconds)
+            kill(served)
+            record_property("kills", 1)
+            print(f"{no}: killed {what} during lake {word}", flush=True)
+
+    started(engineer)
+    kill_during("ingest")
+    kill_during("build")
+    approve(committee, asked(engineer))
+    kill_during("publish")
+    engineer.wait("it is published", lambda: publications(served) >= 2)
+    wanted, found = embedded.publish(), figures(served)
+    assert {name for name in found if found[name] != wanted[name]} == set()
+    assert publications(served) == 2

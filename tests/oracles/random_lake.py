@@ -3,7 +3,7 @@
 Drawn are the insurers (number, kinds, prefectures, start months, sizes), the months, how many claims come late, go back or are corrected,
 how often the claim form comes beside the insurer form or in its place, and which products are supply-restricted when.
 
-usage: random_lake.py PLACE SEED
+usage: random_lake.py PLACE SEED [HOME]        HOME: silver only, in a lake that stands there
 """
 
 import os
@@ -100,13 +100,19 @@ def write_inbox(settings: "Settings", place: Path, drawn: Drawn, seed: int) -> N
                 other.unlink()
 
 
-def prepare(place: Path, seed: int) -> "Settings":
+def environment(place: Path, home: Path | None = None) -> dict[str, str]:
+    """Settings of the lake at a place."""
+    found = {f"LAKE_{name.upper()}": str(place / name) for name in ("home", "secrets", "config", "event_log")}
+    return found | ({"LAKE_HOME": str(home)} if home else {})
+
+
+def prepare(place: Path, seed: int, home: Path | None = None) -> "Settings":
     """Everything but the lake, and its settings."""
     from spark_jobs.settings import Settings
 
-    drawn, config = draw(seed), place / "config"
-    write_config(config, drawn)
-    os.environ |= {f"LAKE_{name.upper()}": str(place / name) for name in ("home", "secrets", "config", "event_log")}
+    drawn = draw(seed)
+    write_config(place / "config", drawn)
+    os.environ |= environment(place, home)
     settings = Settings()
     supply_lists.write(place / "masters", drawn.rng, drawn.first_service_month, drawn.months)
     write_inbox(settings, place, drawn, seed)
@@ -149,4 +155,8 @@ def main(place: Path, seed: int) -> "Settings":
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    if len(sys.argv) > 3:
+        prepare(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+        only_take_in(Path(sys.argv[1]))
+    else:
+        main(Path(sys.argv[1]), int(sys.argv[2]))
