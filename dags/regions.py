@@ -1,4 +1,4 @@
-"""config/regions as DAG files need it: keys, names, insurers. Whether the files are right is `lake config check`'s to say."""
+"""config/regions and backfills as DAG files need them: keys, names, insurers. Whether the files are right is `lake config check`'s to say."""
 
 import os
 from pathlib import Path
@@ -18,6 +18,18 @@ class Region(NamedTuple):
 
 def regions() -> list[Region]:
     """All regions of LAKE_CONFIG, in order of their keys."""
-    folder = ROOT / os.environ.get("LAKE_CONFIG", "config") / "regions"
-    entries = [yaml.load(file.read_bytes(), Loader=LOADER) for file in sorted(folder.glob("*.yaml"))]  # noqa: S506  a safe loader
+    entries = [_read(file) for file in sorted((_config() / "regions").glob("*.yaml"))]
     return [Region(entry["region_key"], entry["name_ja"], entry["insurers"]) for entry in entries]
+
+
+def region_of_backfill(key: str) -> str:
+    """Whose claims a file of config/backfills is about."""
+    return _read(_config() / "backfills" / f"{key}.yaml")["region_key"]
+
+
+def _config() -> Path:
+    return ROOT / os.environ.get("LAKE_CONFIG", "config")
+
+
+def _read(file: Path) -> dict:
+    return yaml.load(file.read_bytes(), Loader=LOADER)  # noqa: S506  a safe loader

@@ -6,6 +6,7 @@ Unit tests of the models run in the test suite, not here: they prove the code, a
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +56,8 @@ SOURCES = (
     tables.SCENARIO,
 )
 SHOWN = ("model", "test")
+ALL, SELECTION, BACKFILL = "all", "a selection", "backfill"
+WHOLE = (ALL, SELECTION)
 TOUCHED = "touched"  # a build of what was touched: repeated, it makes good what it left half done
 
 
@@ -66,26 +69,44 @@ def run(settings: Settings, select: str | None = None) -> str:
     unfinished = _target(settings) / "unfinished"
     is_whole = unfinished.exists() and unfinished.read_text() != TOUCHED  # a build of all or of a selection was cut off or failed
     if select is not None:
-        arguments, what = ["--select", select], "a selection"
+        arguments, what = ["--select", select], SELECTION
     elif is_whole or last is None or last["code_key"] != inputs.code_key:
-        arguments, what = [], "all"
+        arguments, what = [], ALL
     elif not unfinished.exists() and (last["build_key"] == inputs.build_key or not inputs.changed(last)):
         return "nothing changed: sources, configuration and models are as at the last build (skipped)"
     else:
         arguments, what = _what_changed(settings, inputs, last)
+    return _build(settings, inputs, arguments, what)
+
+
+def backfill(settings: Settings, key: str) -> str:
+    """Bring the marts up to date, then make anew what holds the claims of a backfill (config/backfills), whether they changed or not."""
+    ordered = config.backfill(settings, key)
+    console.print(run(settings), soft_wrap=True)
+    found = touched.of_backfill(settings, ordered)
+    if not found.service_months:
+        raise LakeError(
+            f"config/backfills/{key}.yaml", f"no claim of {ordered.first_service_month}-{ordered.last_service_month}",
+            f"months of region {ordered.region_key} that are in the lake", "Correct the months, or deliver them first.", ExitCode.NOT_READY,
+        )  # fmt: skip
+    return _build(settings, Inputs.now(settings), _of_touched(settings, touched.FOLLOWED, found), f"{BACKFILL} {key}: {found}")
+
+
+def _build(settings: Settings, inputs: "Inputs", arguments: list[str], what: str) -> str:
+    unfinished = _target(settings) / "unfinished"
     unfinished.parent.mkdir(parents=True, exist_ok=True)
-    unfinished.write_text(TOUCHED if "--vars" in arguments else what)
+    unfinished.write_text(TOUCHED if "--vars" in arguments and not what.startswith(BACKFILL) else what)
     results = _dbt(settings, ["build", "--exclude-resource-type", "unit_test", *arguments])
     _record(settings, inputs, results)
     _stop_at_failure(results)
     counts = {kind: sum(r.node.resource_type == kind for r in results) for kind in SHOWN}
     warned = [r for r in results if r.status == "warn"]
     detail = f"{counts['model']} models built, {counts['test'] - len(warned)} tests passed"
-    if what not in ("all", "a selection"):
+    if what not in WHOLE:
         detail = f"{what}: {detail}"
     if warned:
         detail += f", {len(warned)} to look at: {', '.join(r.node.name for r in warned)}"
-    if select is None:
+    if what != SELECTION:
         versions = inputs.versions | {touched.SERVICE_MONTH: DeltaTable(settings.table_path(touched.SERVICE_MONTH)).version()}
         run = {"build_key": inputs.build_key, "code_key": inputs.code_key, "source_versions": json.dumps(versions, sort_keys=True)}
         delta.append(settings, tables.BUILD_RUN, [run | {"recorded_at": datetime.now(UTC), "detail": detail}])
@@ -136,9 +157,13 @@ def _what_changed(settings: Settings, inputs: Inputs, last: dict[str, Any]) -> t
     if found is None:
         return ["--select", *below], f"all that depends on {', '.join(table.name for table in changed)}"
     if not found.service_months:
-        below = [f"source:{table.name}+" for table in (tables.DELIVERY, tables.DELIVERY_FINDING)]
-    variables = json.dumps({"touched": found.variables(settings)})
-    return ["--select", *below, "--vars", variables], str(found)
+        return _of_touched(settings, (tables.DELIVERY, tables.DELIVERY_FINDING), found), str(found)
+    return _of_touched(settings, changed, found), str(found)
+
+
+def _of_touched(settings: Settings, sources: Iterable[Table], found: touched.Touched) -> list[str]:
+    """Arguments for dbt: what depends on these tables, as far as it was touched."""
+    return ["--select", *(f"source:{table.name}+" for table in sources), "--vars", json.dumps({"touched": found.variables(settings)})]
 
 
 def docs(settings: Settings) -> Path:

@@ -260,13 +260,15 @@ def reviews_withdraw(
 def build(
     select: Annotated[str | None, typer.Option(help="dbt selection; all by default")] = None,
     docs: Annotated[bool, typer.Option("--docs", help="write the documentation of all models instead")] = False,
+    backfill: Annotated[str | None, typer.Option(help="make these months anew: a file of config/backfills")] = None,
 ) -> None:
     """dbt build in this process: silver → marts, with all tests. Does nothing if nothing changed."""
     from spark_jobs import build as job
     from spark_jobs.identity import erasure
 
     with lake("build") as settings, step("docs" if docs else "build"):
-        console.print(str(job.docs(settings) if docs else job.run(settings, select=select)), soft_wrap=True)
+        made = job.docs(settings) if docs else job.backfill(settings, backfill) if backfill else job.run(settings, select=select)
+        console.print(str(made), soft_wrap=True)
         if not docs and select is None:
             erasure.after_build(settings)
 

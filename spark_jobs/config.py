@@ -1,4 +1,5 @@
-"""What changes without code: the files of `config/insurers`, `regions`, `measures`, `targets` and `scenarios`, read and checked.
+"""What changes without code: the files of `config/insurers`, `regions`, `measures`, `targets`, `scenarios` and `backfills`, read and
+checked.
 
 An error names file, line, field, found, expected.
 """
@@ -368,6 +369,47 @@ def _target_faults(files: Iterable[ConfigFile[TargetOwner]], measures: Mapping[s
             seen[target.target_key] = f"config/targets/{file.path.name}"
 
 
+class Backfill(BaseModel):
+    """An order to make a region's figures of past months anew (遡及再計算), reviewed by somebody else than who asks for it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backfill_key: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    region_key: Key
+    first_service_month: Month
+    last_service_month: Month
+    reason_ja: Text
+    requested_by: Text  # a post or committee, never a person's name
+    reviewed_by: Text
+
+    @field_validator("last_service_month")
+    @classmethod
+    def _in_order(cls, value: int, info: ValidationInfo) -> int:
+        if value < info.data.get("first_service_month", value):
+            raise ValueError(f"first_service_month {info.data['first_service_month']} or a month after it")
+        return value
+
+    @field_validator("reviewed_by")
+    @classmethod
+    def _somebody_else(cls, value: str, info: ValidationInfo) -> str:
+        if value == info.data.get("requested_by"):
+            raise ValueError(f"somebody else than {value}, who asks for it")
+        return value
+
+
+@cache
+def _backfills(settings: Settings) -> tuple[dict[str, ConfigFile[Backfill]], list[LakeError]]:
+    if not (settings.config / "backfills").is_dir():
+        return {}, []
+    found, faults = config_file.read(settings.config / "backfills", Backfill, "backfill_key")
+    known = {path.stem for path in (settings.config / "regions").glob("*.yaml")}
+    return found, faults + [
+        file.fault(("region_key",), f"region {file.entry.region_key}", f"one of config/regions ({', '.join(sorted(known))})")
+        for file in found.values()
+        if file.entry.region_key not in known
+    ]
+
+
 @cache
 def _scenarios(settings: Settings) -> tuple[dict[str, ConfigFile[Scenario]], list[LakeError]]:
     return config_file.read(settings.config / "scenarios", Scenario, "scenario_key")
@@ -375,7 +417,7 @@ def _scenarios(settings: Settings) -> tuple[dict[str, ConfigFile[Scenario]], lis
 
 def faults(settings: Settings) -> list[LakeError]:
     """Every fault of every file."""
-    return [fault for read in (_insurers, _regions, _measures, _targets, _scenarios) for fault in read(settings)[1]]
+    return [fault for read in (_insurers, _regions, _measures, _targets, _scenarios, _backfills) for fault in read(settings)[1]]
 
 
 @cache
@@ -410,6 +452,19 @@ def targets(settings: Settings) -> dict[str, TargetOwner]:
     found, wrong = _targets(settings)
     config_file.stop(wrong)
     return {name: file.entry for name, file in found.items()}
+
+
+@cache
+def backfill(settings: Settings, key: str) -> Backfill:
+    """One backfill; an error where there is no such file."""
+    found, wrong = _backfills(settings)
+    config_file.stop(wrong)
+    if key not in found:
+        raise LakeError(
+            f"--backfill {key}", f"no file config/backfills/{key}.yaml", f"one of {', '.join(sorted(found)) or 'none'}",
+            "docs/runbooks/backfill.md says how it is written.", ExitCode.BAD_CONFIG,
+        )  # fmt: skip
+    return found[key].entry
 
 
 def scope(settings: Settings, key: str) -> list[str]:

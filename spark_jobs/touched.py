@@ -138,6 +138,18 @@ def since(settings: Settings, versions: Mapping[str, int]) -> Touched | None:
     )
 
 
+def of_backfill(settings: Settings, backfill: config.Backfill) -> Touched:
+    """The claims of a backfill, as if each of them had changed."""
+    where: delta.Where = {"insurer_number": set(config.region(settings, backfill.region_key).insurers), "known_to_claim_month": {STILL}}
+    of_region = delta.scan(settings, tables.CLAIM, where).select("insurer_number", "service_month", "claim_month").unique()
+    claims = of_region.filter(pl.col("service_month").is_between(backfill.first_service_month, backfill.last_service_month)).collect()
+    known = pl.read_delta(str(settings.table_path(SERVICE_MONTH)), columns=["service_month"])
+    return Touched(
+        frozenset(claims["insurer_number"]), frozenset(claims["service_month"]), frozenset(claims["claim_month"]),
+        frozenset(known["service_month"]),
+    )  # fmt: skip
+
+
 def changed(settings: Settings, table: Table, version: int) -> pl.LazyFrame:
     """Rows that only one of the two versions has (a changed row twice), with `sign` -1 as it was, +1 as it is; facts are not to be held."""
     path = settings.table_path(table.name)

@@ -1,15 +1,20 @@
 """A build of what the deliveries touched ends with the same marts as a build of all, and leaves other rows where they are."""
 
 import re
+import shutil
 from decimal import Decimal
+from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 from deltalake import DeltaTable
 
 from spark_jobs import build, delta, tables
+from spark_jobs.errors import LakeError
 from tests.spark_jobs.test_build import BS, DEAR_BS, OSAKA, REF, SAME, TOKYO, fill_masters, fill_silver, put
 
+ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = ("intermediate", "marts")
 BY_PERIOD = ("fct_biosimilar_share", "fct_biosimilar_kpi", "fct_saving_realised")
 
@@ -104,6 +109,32 @@ def test_after_a_new_month_all_is_as_if_all_were_built(lake):
     whole = contents(lake)
     assert touched.keys() == whole.keys()
     assert [name for name in whole if not touched[name].equals(whole[name])] == []
+
+
+def test_backfill_makes_its_months_and_insurers_anew_and_no_others(lake, tmp_path):
+    shutil.copytree(ROOT / "config", tmp_path / "config", ignore=shutil.ignore_patterns("regions"))
+    region = {"region_key": "osaka", "name_ja": "大阪", "place_level": "nation", "place_keys": ["all"], "insurers": [OSAKA]}
+    order = {
+        "backfill_key": "2026-11-osaka", "region_key": "osaka", "first_service_month": 202504, "last_service_month": 202506,
+        "reason_ja": "試験", "requested_by": "事務局", "reviewed_by": "運営委員会",
+    }  # fmt: skip
+    for folder, name, entry in (("regions", "osaka", region), ("backfills", "2026-11-osaka", order)):
+        (tmp_path / "config" / folder).mkdir()
+        (tmp_path / "config" / folder / f"{name}.yaml").write_text(yaml.safe_dump(entry, allow_unicode=True), encoding="utf-8")
+    settings = lake.model_copy(update={"config": tmp_path / "config"})
+    build.run(lake)
+    before = contents(lake)
+    share = DeltaTable(lake.warehouse / "marts.db/fct_biosimilar_share")
+    share.update({"share_ratio": "0.111"}, "period_kind = 'month' and population_key = 'all'")  # as by a fault of the past
+    assert build.backfill(settings, "2026-11-osaka").startswith("backfill 2026-11-osaka: 1 insurers, months 202504-202505: ")
+    after, key = contents(lake), "marts.fct_biosimilar_share"
+    assert [name for name in before if name != key and not after[name].equals(before[name])] == []
+    wrong = after[key].filter(share_ratio=0.111)
+    assert set(wrong["period"]) and not set(wrong["period"]) & {202504, 202505}
+    with pytest.raises(LakeError, match="no file config/backfills/other"):
+        build.backfill(settings, "other")
+    (lake.home_path / "dbt" / "unfinished").write_text("all")
+    build.run(lake)
 
 
 def test_rejected_delivery_touches_no_figure(lake):

@@ -155,7 +155,7 @@ def test_the_seven_scenarios_are_there(place: Settings):
     }  # fmt: skip
 
 
-FAULTY = sorted((ROOT / "tests" / "fixtures" / "faulty").glob("[ir]*/*.yaml"))
+FAULTY = sorted((ROOT / "tests" / "fixtures" / "faulty").glob("[bir]*/*.yaml"))
 
 
 def test_there_are_samples_of_faulty_files():
@@ -169,8 +169,9 @@ def test_a_faulty_file_is_refused_with_its_line(place: Settings, sample: Path):
     assert config.faults(place) == []
     name, line, message = re.match(r"# (\S+), line (\d+): (.+)", sample.read_text(encoding="utf-8")).groups()
     file = place.config / sample.parent.name / name
+    file.parent.mkdir(exist_ok=True)
     shutil.copy(sample, file)
-    config._insurers.cache_clear(), config._regions.cache_clear()
+    config._insurers.cache_clear(), config._regions.cache_clear(), config._backfills.cache_clear()
     told = [str(fault) for fault in config.faults(place)]
     assert len(told) == 1, told
     assert told[0].startswith(f"{file}, line {line}: ") and message in told[0], told

@@ -1,0 +1,35 @@
+"""Makes a region's figures of past months anew, as a reviewed file of `config/backfills` orders it; then asks whether they may be published.
+Start it by hand with the file's name. The result waits beside the old figures: readers see the last publication until it is approved.
+
+**If it fails:** *no file config/backfills/…*: merge it first. A red test or model: as in `build_marts`. Mend the cause and clear the task;
+it begins anew. Normal: minutes. More: docs/runbooks/backfill.md.
+"""
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, Param, task
+from dag_tags import Tag
+from lake_operators import DEFAULTS, LakeCommand
+from notices import deadline
+from regions import region_of_backfill
+
+HOURS = 12
+
+with DAG(
+    dag_id="backfill",
+    description="past months of a region anew, then its publication",
+    doc_md=__doc__,
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    deadline=deadline("backfill", HOURS),
+    tags=[Tag.BUILD],
+    default_args=DEFAULTS,
+    params={"backfill": Param(type="string", minLength=1, description="config/backfills/<this>.yaml")},
+):
+    build = LakeCommand(task_id="build", arguments=["build", "--backfill", "{{ params.backfill }}"])
+
+    @task
+    def concerned(params=None) -> str:
+        return f"publish_region__{region_of_backfill(params['backfill'])}"
+
+    build >> TriggerDagRunOperator(task_id="publish", trigger_dag_id=concerned())
