@@ -1,5 +1,5 @@
-"""Makes a region's figures of past months anew, as a reviewed file of `config/backfills` orders it; then asks whether they may be published.
-Start it by hand with the file's name. The result waits beside the old figures: readers see the last publication until it is approved.
+"""Makes a region's figures of past months anew, as a reviewed file of `config/backfills` orders it. The result waits beside the old
+figures until its publication is approved. Start it by hand with the file's name.
 
 **If it fails:** *no file config/backfills/…*: merge it first. A red test or model: as in `build_marts`. Mend the cause and clear the task;
 it begins anew. Normal: minutes. More: docs/runbooks/backfill.md.

@@ -1,4 +1,4 @@
-"""config/regions and backfills as DAG files need them: keys, names, insurers. Whether the files are right is `lake config check`'s to say."""
+"""config/regions and backfills as DAG files need them: keys, names, insurers. Whether they are right is `lake config check`'s to say."""
 
 import os
 from pathlib import Path
