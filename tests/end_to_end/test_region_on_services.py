@@ -6,11 +6,13 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
@@ -146,7 +148,27 @@ def embedded(files: Path) -> Embedded:
 
 
 @pytest.fixture(scope="module")
-def served(files: Path):
+def collector() -> Iterator[ThreadingHTTPServer]:
+    """Takes what Airflow's exporter of metrics sends."""
+
+    class Taken(BaseHTTPRequestHandler):
+        def do_POST(self):
+            server.taken += self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Taken)
+    server.taken = b""
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def served(files: Path, collector: ThreadingHTTPServer) -> Iterator[Path]:
     """Services on a lake with keys and lists, nothing delivered."""
     if not (ROOT / ".venv-airflow").exists() or not (ROOT / ".jars").exists():
         pytest.skip("make setup-services was not run")
@@ -154,6 +176,10 @@ def served(files: Path):
     lake(place, "keys", "create")
     lake(place, "masters", "load", "shipped")
     try:
+        os.environ |= {
+            "AIRFLOW__METRICS__OTEL_ON": "True", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_METRIC_EXPORT_INTERVAL": "5000",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
+        }  # fmt: skip
         call(place, BIN / "python", SERVICES, "start")
         yield place
     finally:
@@ -238,7 +264,7 @@ def approve(committee: Airflow, question: dict) -> str:
 
 @pytest.mark.long
 @pytest.mark.timeout(MINUTES * 60)
-def test_a_region_is_published_through_airflow_and_figures_equal_embedded_mode(embedded, served):
+def test_a_region_is_published_through_airflow_and_figures_equal_embedded_mode(embedded, served, collector):
     wanted = embedded.publish()
     engineer, committee = Airflow(served, "engineer"), Airflow(served, "committee")
     engineer.wait("the DAGs are there", lambda: engineer("GET", "/api/v2/dags?limit=100")["total_entries"] >= 6)
@@ -257,6 +283,7 @@ def test_a_region_is_published_through_airflow_and_figures_equal_embedded_mode(e
     assert sorted(found) == sorted(wanted) and sum(map(len, found.values())) > 1000
     assert {name for name in found if found[name] != wanted[name]} == set()
     assert "committee" in lake(served, "publications")
+    assert b"scheduler_heartbeat" in collector.taken
 
     # a night without anything new: nothing is built, nobody is asked
     builds = len(engineer.runs("build_marts"))
