@@ -70,10 +70,10 @@ compared as (
     select
         *,
         case when reach = 'reachable' then gap_yen end as form_saving_yen,
-        cast(sum(value_yen) over of_form as decimal(20, 6))
-        / nullif(cast(sum(if(value_yen is not null, form_quantity, null)) over of_form as decimal(20, 6)), 0) as mean_price_yen,
-        cast(sum(if(reach = 'reachable', gap_yen, null)) over of_ingredient as decimal(20, 6))
-        / nullif(cast(sum(if(reach = 'reachable', value_yen, null)) over of_ingredient as decimal(20, 6)), 0) as saving_ratio
+        cast(sum(value_yen) over of_form as decimal(20, 6)) as form_value_yen,
+        cast(sum(if(value_yen is not null, form_quantity, null)) over of_form as decimal(24, 12)) as form_priced_quantity,
+        cast(sum(if(reach = 'reachable', gap_yen, null)) over of_ingredient as decimal(20, 6)) as reachable_gap_yen,
+        cast(sum(if(reach = 'reachable', value_yen, null)) over of_ingredient as decimal(20, 6)) as reachable_value_yen
     from line
     window of_form as (partition by service_month, form_key), of_ingredient as (partition by service_month, ingredient_key)
 )
@@ -101,7 +101,11 @@ select
     cast(case when product_role <> 'REF' then constant_saving_yen end as decimal(24, 6)) as constant_saving_yen,
     reach,
     cast(form_saving_yen as decimal(24, 6)) as form_saving_yen,
-    cast(case when reach = 'other_form' then value_yen * saving_ratio else form_saving_yen end as decimal(24, 6)) as full_saving_yen,
+    -- multiplied first: a quotient of decimals keeps six places only
+    cast(
+        case when reach = 'other_form' then value_yen * reachable_gap_yen / nullif(reachable_value_yen, 0) else form_saving_yen end
+        as decimal(24, 6)
+    ) as full_saving_yen,
     is_new_start,
-    cast(value_yen - form_quantity * mean_price_yen as decimal(24, 6)) as over_mean_yen
+    cast(value_yen - form_quantity * form_value_yen / nullif(form_priced_quantity, 0) as decimal(24, 6)) as over_mean_yen
 from compared
