@@ -63,10 +63,18 @@ class Explanation:
 
     @property
     def agrees(self) -> bool:
-        """Every sum is the figure, but for what the marts round of each line and of each part of it."""
-        return all(
-            abs(found - self.row[name]) <= ROOM * max(Decimal(self.counts["lines"]), found, Decimal(1)) for name, found in self.sums.items()
-        )
+        """Every sum is the figure, but for what the marts round of each line, each part of it, and the units that a scenario moves."""
+        least = max(Decimal(self.counts["lines"]), Decimal(1), self.dearest)
+        return all(abs(found - self.row[name]) <= ROOM * max(least, found) for name, found in self.sums.items())
+
+    @cached_property
+    def dearest(self) -> Decimal:
+        """Yen of a unit where it is most, once for each drug; 0 where the figure is not of yen and units."""
+        if not {"quantity", "saving_yen"} <= set(self.sums):
+            return Decimal(0)
+        unit = (pl.col("saving_yen").cast(pl.Float64) / pl.col("quantity").cast(pl.Float64)).abs()
+        yen, drugs = _collect(self.lines.filter(pl.col("quantity") > 0).select(unit.max(), drugs=pl.col("drug_code").n_unique())).row(0)
+        return Decimal(yen or 0) * drugs
 
     @cached_property
     def counts(self) -> dict[str, int]:

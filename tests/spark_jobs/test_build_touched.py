@@ -125,7 +125,8 @@ def test_backfill_makes_its_months_and_insurers_anew_and_no_others(lake, tmp_pat
     build.run(lake)
     before = contents(lake)
     share = DeltaTable(lake.warehouse / "marts.db/fct_biosimilar_share")
-    share.update({"share_ratio": "0.111"}, "period_kind = 'month' and population_key = 'all'")  # as by a fault of the past
+    of_all = "period_kind = 'month' and population_key = 'all'"
+    share.update(updates={"share_ratio": "cast(0.111 as decimal(9, 8))"}, predicate=of_all)  # as by a fault of the past
     assert build.backfill(settings, "2026-11-osaka").startswith("backfill 2026-11-osaka: 1 insurers, months 202504-202505: ")
     after, key = contents(lake), "marts.fct_biosimilar_share"
     assert [name for name in before if name != key and not after[name].equals(before[name])] == []
