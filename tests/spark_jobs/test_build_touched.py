@@ -10,7 +10,7 @@ import pytest
 import yaml
 from deltalake import DeltaTable
 
-from spark_jobs import build, delta, tables
+from spark_jobs import build, delta, session, tables
 from spark_jobs.errors import LakeError
 from tests.spark_jobs.test_build import BS, DEAR_BS, OSAKA, REF, SAME, TOKYO, fill_masters, fill_silver, put
 
@@ -124,13 +124,12 @@ def test_backfill_makes_its_months_and_insurers_anew_and_no_others(lake, tmp_pat
     settings = lake.model_copy(update={"config": tmp_path / "config"})
     build.run(lake)
     before = contents(lake)
-    share = DeltaTable(lake.warehouse / "marts.db/fct_biosimilar_share")
-    of_all = "period_kind = 'month' and population_key = 'all'"
-    share.update(updates={"share_ratio": "cast(0.111 as decimal(9, 8))"}, predicate=of_all)  # as by a fault of the past
+    doubted = "update marts.fct_biosimilar_share set observability = 'doubted' where period_kind = 'month' and population_key = 'all'"
+    session.start(lake).sql(doubted)  # as by a fault of the past
     assert build.backfill(settings, "2026-11-osaka").startswith("backfill 2026-11-osaka: 1 insurers, months 202504-202505: ")
     after, key = contents(lake), "marts.fct_biosimilar_share"
     assert [name for name in before if name != key and not after[name].equals(before[name])] == []
-    wrong = after[key].filter(share_ratio=0.111)
+    wrong = after[key].filter(observability="doubted")
     assert set(wrong["period"]) and not set(wrong["period"]) & {202504, 202505}
     with pytest.raises(LakeError, match="no file config/backfills/other"):
         build.backfill(settings, "other")

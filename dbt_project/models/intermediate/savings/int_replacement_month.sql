@@ -24,7 +24,8 @@ biosimilar as (
         form.form_key,
         form.form_units_per_claim_unit,
         product.price_yen,
-        coalesce(used.quantity_claim_unit, 0) as quantity_claim_unit,
+        -- of few digits, so that its products keep theirs
+        cast(coalesce(used.quantity_claim_unit, 0) as decimal(18, 5)) as quantity_claim_unit,
         restricted.yj_code is null as is_available
     from {{ ref('int_form_month') }} as form
     inner join {{ ref('int_product_month') }} as product
