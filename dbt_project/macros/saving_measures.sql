@@ -96,7 +96,7 @@ Lines that cancel out within a unit: nobody but the insurer can be told to gain.
 {# What a scenario saves, of a measure of int_saving_cell (saving_yen or nominal_insurer_yen) in its form_, new_, full_ and over_mean kinds. #}
 {% macro saved_by_scenario(measure, of_mean) -%}
     cast(case
-        when target_share_ratio is not null then coalesce(form_{{ measure }} * (quantity / nullif(form_quantity, 0)), 0)
+        when target_share_ratio is not null then coalesce(form_{{ measure }} * quantity / nullif(form_quantity, 0), 0)
         when scenario_kind = 'new_starts' then new_{{ measure }}
         when scenario_kind = 'same_form' then form_{{ measure }}
         when scenario_kind = 'full' then full_{{ measure }}
