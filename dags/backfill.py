@@ -29,7 +29,7 @@ with DAG(
     build = LakeCommand(task_id="build", arguments=["build", "--backfill", "{{ params.backfill }}"])
 
     @task
-    def concerned(params=None) -> str:
-        return f"publish_region__{region_of_backfill(params['backfill'])}"
+    def concerned(params=None) -> list[str]:
+        return [f"publish_region__{region_of_backfill(params['backfill'])}"]
 
-    build >> TriggerDagRunOperator(task_id="publish", trigger_dag_id=concerned())
+    build >> TriggerDagRunOperator.partial(task_id="publish").expand(trigger_dag_id=concerned())

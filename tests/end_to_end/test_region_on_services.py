@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -46,6 +47,10 @@ def lake(place: Path, *words: str | Path) -> str:
     return call(place, BIN / "python", "-m", "spark_jobs.cli", *words)
 
 
+class UnwellError(Exception):
+    """A server that does not answer, or not well."""
+
+
 class Airflow:
     """Its API, as one of its users."""
 
@@ -63,18 +68,23 @@ class Airflow:
             with urllib.request.urlopen(request, timeout=30) as reply:
                 return json.load(reply)
         except urllib.error.HTTPError as error:
-            raise AssertionError(f"{method} {path}: {error.code} {error.read()[:500]!r}") from None
+            told = f"{method} {path}: {error.code} {error.read()[:500]!r}"
+            raise (UnwellError if error.code >= 500 else AssertionError)(told) from None
+        except OSError as error:
+            raise UnwellError(f"{method} {path}: {error}") from None
 
     def runs(self, dag: str) -> list[dict]:
         return self("GET", f"/api/v2/dags/{dag}/dagRuns?order_by=-run_after")["dag_runs"]
 
     def wait(self, told: str, found, minutes: int = 20):
-        """What `found` gives, once it gives something."""
+        """What `found` gives, once it gives something; a server that is being killed or comes up again is asked again."""
         until = time.monotonic() + minutes * 60
-        while not (result := found()):
-            assert time.monotonic() < until, f"{told}: not in {minutes} minutes; {self.states()}"
+        while time.monotonic() < until:
+            with suppress(UnwellError):
+                if result := found():
+                    return result
             time.sleep(3)
-        return result
+        raise AssertionError(f"{told}: not in {minutes} minutes; {self.states()}")
 
     def ended(self, dag: str, run_id: str | None = None) -> str:
         """The state of a run (the newest), when it has ended."""
