@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import date
 from fractions import Fraction
 from functools import cache
-from math import ceil
+from math import ceil, floor
 from pathlib import Path
 
 import payer_gain
@@ -451,7 +451,12 @@ def target(scenario: dict, cell: tuple, shares: dict, people: dict) -> Fraction 
     )
     if len(peers) < (LEAST_PEER_INSURERS if level == "nation" else 1):
         return None
-    return peers[ceil(Fraction(scenario["parameter"]) * len(peers)) - 1]
+    return published(peers[ceil(Fraction(scenario["parameter"]) * len(peers)) - 1])
+
+
+def published(share: Fraction) -> Fraction:
+    """A share as it is known to others: eight digits, half up."""
+    return Fraction(floor(share * 10**8 + Fraction(1, 2)), 10**8)
 
 
 def scenario_amounts(kind: str, wanted: Fraction | None, found: list[Saved]) -> list[Fraction | None]:
@@ -477,7 +482,9 @@ def scenario_amounts(kind: str, wanted: Fraction | None, found: list[Saved]) -> 
         yen = nominal = ZERO
     if wanted is not None:
         bs = quantity([line for line in found if line.use.is_biosimilar])
-        missing = max(wanted * quantity(found) - bs, ZERO)
+        of_both = quantity(found)
+        is_better = of_both > 0 and published(bs / of_both) >= wanted
+        missing = ZERO if is_better else max(wanted * of_both - bs, ZERO)
         moves = min(missing, units)
         part, unreached = (moves / units if units else ZERO), missing - moves
     yen, nominal = yen * part, nominal * part
