@@ -111,6 +111,14 @@ def test_after_a_new_month_all_is_as_if_all_were_built(lake):
     assert [name for name in whole if not touched[name].equals(whole[name])] == []
 
 
+def test_rejected_delivery_touches_no_figure(lake):
+    before = DeltaTable(lake.warehouse / "marts.db/fct_biosimilar_share").version()
+    put(lake, tables.DELIVERY, {"insurer_number": TOKYO, "file_sha256": "worse", "event_no": 1, "state": "rejected"})
+    assert build.run(lake).startswith("0 insurers, no claims: ")
+    assert DeltaTable(lake.warehouse / "marts.db/fct_biosimilar_share").version() == before
+    assert build.run(lake).startswith("nothing changed")
+
+
 def test_backfill_makes_its_months_and_insurers_anew_and_no_others(lake, tmp_path):
     shutil.copytree(ROOT / "config", tmp_path / "config", ignore=shutil.ignore_patterns("regions"))
     region = {"region_key": "osaka", "name_ja": "大阪", "place_level": "nation", "place_keys": ["all"], "insurers": [OSAKA]}
@@ -133,13 +141,3 @@ def test_backfill_makes_its_months_and_insurers_anew_and_no_others(lake, tmp_pat
     assert set(wrong["period"]) and not set(wrong["period"]) & {202504, 202505}
     with pytest.raises(LakeError, match="no file config/backfills/other"):
         build.backfill(settings, "other")
-    (lake.home_path / "dbt" / "unfinished").write_text("all")
-    build.run(lake)
-
-
-def test_rejected_delivery_touches_no_figure(lake):
-    before = DeltaTable(lake.warehouse / "marts.db/fct_biosimilar_share").version()
-    put(lake, tables.DELIVERY, {"insurer_number": TOKYO, "file_sha256": "worse", "event_no": 1, "state": "rejected"})
-    assert build.run(lake).startswith("0 insurers, no claims: ")
-    assert DeltaTable(lake.warehouse / "marts.db/fct_biosimilar_share").version() == before
-    assert build.run(lake).startswith("nothing changed")
