@@ -9,7 +9,7 @@ build ended stands in `ops.model_run`. Normal: minutes. More: docs/runbooks/fail
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Asset, FixedKeyMapper, PartitionedAssetTimetable, task
 from dag_tags import Tag
-from lake_operators import DEFAULTS, LakeBuild
+from lake_operators import DEFAULTS, LakeCommand
 from notices import deadline
 from regions import regions
 
@@ -27,7 +27,7 @@ with DAG(
     tags=[Tag.BUILD],
     default_args=DEFAULTS,
 ):
-    build = LakeBuild(task_id="build")
+    build = LakeCommand(task_id="build", arguments=["build"])
 
     @task
     def concerned(*, triggering_asset_events=None) -> list[str]:

@@ -138,22 +138,6 @@ class LakeIngest(LakeCommand):
         return months
 
 
-class LakeBuild(LakeCommand):
-    """Build the marts. What came in may be in them already, as each insurer that comes in starts a run: skipped then, and all after it.
-
-    A run by hand, or one that is tried again, goes on: who follows may not have been asked yet.
-    """
-
-    def __init__(self, **kwargs):
-        super().__init__(arguments=["build"], **kwargs)
-
-    def execute(self, context) -> None:
-        said = json.loads(super().execute(context))
-        is_by_asset = any(context["triggering_asset_events"].values())
-        if is_by_asset and context["ti"].try_number == 1 and not said["is_changed"]:
-            raise AirflowSkipException("an earlier run has built and told what came in")
-
-
 class LakePreview(LakeCommand):
     """Make what would be published: its key, and a summary for who approves. Nothing new: skipped, and all after it."""
 

@@ -56,7 +56,6 @@ SOURCES = (
     tables.SCENARIO,
 )
 SHOWN = ("model", "test")
-UNCHANGED = "nothing changed: sources, configuration and models are as at the last build (skipped)"
 ALL, SELECTION, BACKFILL = "all", "a selection", "backfill"
 WHOLE = (ALL, SELECTION)
 TOUCHED = "touched"  # a build of what was touched: repeated, it makes good what it left half done
@@ -74,7 +73,7 @@ def run(settings: Settings, select: str | None = None) -> str:
     elif is_whole or last is None or last["code_key"] != inputs.code_key:
         arguments, what = [], ALL
     elif not unfinished.exists() and (last["build_key"] == inputs.build_key or not inputs.changed(last)):
-        return UNCHANGED
+        return "nothing changed: sources, configuration and models are as at the last build (skipped)"
     else:
         arguments, what = _what_changed(settings, inputs, last)
     return _build(settings, inputs, arguments, what)

@@ -271,7 +271,6 @@ def build(
         console.print(str(made), soft_wrap=True)
         if not docs and select is None:
             erasure.after_build(settings)
-    tell_caller({"is_changed": made != job.UNCHANGED})
 
 
 RegionOption = Annotated[str, typer.Option("--region", help="a file of config/regions")]

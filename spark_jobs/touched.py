@@ -141,8 +141,9 @@ def since(settings: Settings, versions: Mapping[str, int]) -> Touched | None:
 def of_backfill(settings: Settings, backfill: config.Backfill) -> Touched:
     """The claims of a backfill, as if each of them had changed."""
     where: delta.Where = {"insurer_number": set(config.region(settings, backfill.region_key).insurers), "known_to_claim_month": {STILL}}
-    of_region = delta.scan(settings, tables.CLAIM, where).select("insurer_number", "service_month", "claim_month").unique()
-    claims = of_region.filter(pl.col("service_month").is_between(backfill.first_service_month, backfill.last_service_month)).collect()
+    is_ordered = pl.col("service_month").is_between(backfill.first_service_month, backfill.last_service_month)
+    of_region = delta.scan(settings, tables.CLAIM, where).filter(is_ordered)
+    claims = of_region.select("insurer_number", "service_month", "claim_month").unique().collect()
     known = pl.read_delta(str(settings.table_path(SERVICE_MONTH)), columns=["service_month"])
     return Touched(
         frozenset(claims["insurer_number"]), frozenset(claims["service_month"]), frozenset(claims["claim_month"]),

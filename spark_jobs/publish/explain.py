@@ -69,8 +69,8 @@ class Explanation:
 
     @cached_property
     def dearest(self) -> Decimal:
-        """Yen of a unit where it is most, once for each drug; 0 where the figure is not of yen and units."""
-        if not {"quantity", "saving_yen"} <= set(self.sums):
+        """Yen of a unit where it is most, once for each drug; 0 where no scenario moves units."""
+        if "scenario_key" not in self.row:
             return Decimal(0)
         unit = (pl.col("saving_yen").cast(pl.Float64) / pl.col("quantity").cast(pl.Float64)).abs()
         yen, drugs = _collect(self.lines.filter(pl.col("quantity") > 0).select(unit.max(), drugs=pl.col("drug_code").n_unique())).row(0)

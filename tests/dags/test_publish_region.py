@@ -1,8 +1,6 @@
 """How build_marts and publish_region wire the `lake` commands, with a stub in their place; who approves answers by a stand-in."""
 
 import json
-from contextlib import nullcontext
-from types import SimpleNamespace
 
 import pytest
 
@@ -70,31 +68,15 @@ def test_a_build_asks_each_region_concerned(consortium, stub_lake, bag_of):
     assert concerned() == ["publish_region__tiny"]  # by hand: all
 
 
-EVENTS = {"claims": ["came in"]}
-
-
-@pytest.mark.parametrize(
-    ("is_changed", "events", "try_number", "goes_on"),
-    [(True, EVENTS, 1, True), (False, EVENTS, 1, False), (False, EVENTS, 2, True), (False, {"claims": []}, 1, True)],
-    ids=["built", "built by an earlier run", "tried again", "by hand"],
-)
-def test_what_an_earlier_run_has_built_asks_nobody_again(stub_lake, is_changed, events, try_number, goes_on):
-    from airflow.sdk.exceptions import AirflowSkipException
-    from lake_operators import LakeBuild
-
-    stub_lake.answer({"build": (0, json.dumps({"is_changed": is_changed}))})
-    context = {"triggering_asset_events": events, "ti": SimpleNamespace(try_number=try_number)}
-    with nullcontext() if goes_on else pytest.raises(AirflowSkipException):
-        LakeBuild(task_id="build").execute(context)
-
-
-def test_a_backfill_builds_and_asks_its_region(consortium, stub_lake, previewed, run_dag, bag_of):
+def test_a_backfill_builds_and_asks_its_region(consortium, stub_lake, run_dag, bag_of):
     config = consortium(INSURER)
     (config / "backfills").mkdir()
     (config / "backfills" / "2026-11-tiny.yaml").write_text("backfill_key: 2026-11-tiny\nregion_key: tiny\n", encoding="utf-8")
     run = run_dag("backfill", run_conf={"backfill": "2026-11-tiny"})
     assert run.states["build"] == "success"
     assert stub_lake.calls() == ["build --backfill 2026-11-tiny"]
+    concerned = bag_of().dags["backfill"].get_task("concerned").python_callable
+    assert concerned(params={"backfill": "2026-11-tiny"}) == ["publish_region__tiny"]
 
 
 def test_a_roll_back_says_who_and_why(consortium, stub_lake, run_dag):

@@ -61,7 +61,9 @@ def test_fct_share_projection(
 
 
 def test_a_national_kpi_stands_beside_its_ingredients(tiny_lake: Path):
-    nation = mart(tiny_lake, "fct_share_projection").filter(population_kind="all", place_level="nation", geography="prescriber")
+    everywhere = mart(tiny_lake, "fct_share_projection")
+    assert set(everywhere["outlook"]) >= {"open", "below", "above"}
+    nation = everywhere.filter(population_kind="all", place_level="nation", geography="prescriber")
     kpi, each = nation.filter(target_key="biosimilar_kpi").row(0, named=True), nation.filter(target_key="biosimilar_ingredient_reached")
     assert "open" in set(each["outlook"]) and each.height > 10
     known = each.filter(pl.col("projected_ratio").is_not_null())

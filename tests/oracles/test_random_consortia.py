@@ -15,8 +15,6 @@ import random_lake
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS, SEQUENCES = range(20), range(3)
 ORACLES = "fct or points or persons or quantities"  # those that ask for nothing that only the small whole lake has
-
-
 MINUTES = 20  # for a lake, among others
 
 
