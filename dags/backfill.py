@@ -8,7 +8,7 @@ it begins anew. Normal: minutes. More: docs/runbooks/backfill.md.
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Param, task
 from dag_tags import Tag
-from lake_operators import DEFAULTS, LakeCommand
+from lake_operators import DEFAULTS, LakeBuild, publication_of
 from notices import deadline
 from regions import region_of_backfill
 
@@ -26,10 +26,10 @@ with DAG(
     default_args=DEFAULTS,
     params={"backfill": Param(type="string", minLength=1, description="config/backfills/<this>.yaml")},
 ):
-    build = LakeCommand(task_id="build", arguments=["build", "--backfill", "{{ params.backfill }}"])
+    build = LakeBuild(task_id="build", arguments=["build", "--backfill", "{{ params.backfill }}"])
 
     @task
-    def concerned(params=None) -> list[str]:
-        return [f"publish_region__{region_of_backfill(params['backfill'])}"]
+    def concerned(marts: str, *, params=None) -> list[dict[str, str]]:
+        return [publication_of(region_of_backfill(params["backfill"]), marts)]
 
-    build >> TriggerDagRunOperator.partial(task_id="publish").expand(trigger_dag_id=concerned())
+    TriggerDagRunOperator.partial(task_id="publish", skip_when_already_exists=True).expand_kwargs(concerned(build.output))

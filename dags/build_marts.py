@@ -9,7 +9,7 @@ build ended stands in `ops.model_run`. Normal: minutes. More: docs/runbooks/fail
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Asset, FixedKeyMapper, PartitionedAssetTimetable, task
 from dag_tags import Tag
-from lake_operators import DEFAULTS, LakeCommand
+from lake_operators import DEFAULTS, LakeBuild, publication_of
 from notices import deadline
 from regions import regions
 
@@ -27,15 +27,14 @@ with DAG(
     tags=[Tag.BUILD],
     default_args=DEFAULTS,
 ):
-    build = LakeCommand(task_id="build", arguments=["build"])
+    build = LakeBuild(task_id="build", arguments=["build"])
 
     @task
-    def concerned(*, triggering_asset_events=None) -> list[str]:
+    def concerned(marts: str, *, triggering_asset_events=None) -> list[dict[str, str]]:
         """The publications of the regions whose months came in; started by hand: of all."""
         came = {event.partition_key.split("|")[0] for events in (triggering_asset_events or {}).values() for event in events}
-        return [f"publish_region__{region.key}" for region in regions() if not came or region.key in came]
+        return [publication_of(region.key, marts) for region in regions() if not came or region.key in came]
 
-    publish = TriggerDagRunOperator.partial(task_id="publish", map_index_template="{{ task.trigger_dag_id }}").expand(
-        trigger_dag_id=concerned()
-    )
-    build >> publish
+    TriggerDagRunOperator.partial(
+        task_id="publish", skip_when_already_exists=True, map_index_template="{{ task.trigger_dag_id }}"
+    ).expand_kwargs(concerned(build.output))

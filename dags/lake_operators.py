@@ -138,6 +138,31 @@ class LakeIngest(LakeCommand):
         return months
 
 
+class LakeBuild(LakeCommand):
+    """`lake build`; the result is the key of the marts as they then stand: who asks for their publication names the run by it."""
+
+    def execute(self, context) -> str:
+        return json.loads(super().execute(context))["marts"]
+
+
+def publication_of(region: str, marts: str) -> dict[str, str]:
+    """Arguments of a TriggerDagRunOperator: one run of a region's publication for the same marts, whoever asks and how often."""
+    return {"trigger_dag_id": f"publish_region__{region}", "trigger_run_id": f"marts_{marts}"}
+
+
+class LakeGates(LakeCommand):
+    """Measure a region's gates. Claims or lists are newer than the marts: skipped, and all after it; the build that makes them asks again."""
+
+    def __init__(self, *, region: str, **kwargs):
+        super().__init__(arguments=["gates", "--region", region], **kwargs)
+
+    def execute(self, context) -> str:
+        code, said = self.run_lake(self.arguments, tolerated=(ExitCode.NOT_READY,))
+        if code == ExitCode.NOT_READY:
+            raise AirflowSkipException(f"{said} In Airflow: build_marts builds them and asks for their publication.")
+        return said
+
+
 class LakePreview(LakeCommand):
     """Make what would be published: its key, and a summary for who approves. Nothing new: skipped, and all after it."""
 

@@ -2,7 +2,8 @@
 Readers see the old publication or the new one, whole; a rejection or a gate that stops leaves them the old one.
 
 **If it fails:** *gates*: the log has a table of what stops and what to do; mend it (a delivery, a list), wait for `build_marts`, clear the
-task. If it is right to publish all the same: `lake publish --despite REASON` by hand, which is kept. *approve*: nobody answered in time;
+task. If it is right to publish all the same: `lake publish --despite REASON` by hand, which is kept. *gates* skipped: what came in since is
+not built yet; nobody is needed, the build asks again. *approve*: nobody answered in time;
 clear it to ask again. *publish*, *built since the preview*: clear *preview* and all after it, it is asked again. Normal: minutes, and the
 time that people take. More: docs/runbooks/failed_publication.md.
 """
@@ -12,7 +13,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, task
 from dag_tags import Tag
-from lake_operators import DEFAULTS, LakeCommand, LakePreview
+from lake_operators import DEFAULTS, LakeCommand, LakeGates, LakePreview
 from notices import deadline, tell
 from regions import Region, regions
 
@@ -36,7 +37,7 @@ def publish_region(region: Region) -> DAG:
         tags=[Tag.PUBLISH, Tag.REGION],
         default_args=DEFAULTS,
     ) as dag:
-        gates = LakeCommand(task_id="gates", arguments=["gates", "--region", region.key])
+        gates = LakeGates(task_id="gates", region=region.key)
         preview = LakePreview(task_id="preview", region=region.key)
         approve = ApprovalOperator(
             task_id="approve",

@@ -265,12 +265,15 @@ def build(
     """dbt build in this process: silver → marts, with all tests. Does nothing if nothing changed."""
     from spark_jobs import build as job
     from spark_jobs.identity import erasure
+    from spark_jobs.publish import marts
 
     with lake("build") as settings, step("docs" if docs else "build"):
         made = job.docs(settings) if docs else job.backfill(settings, backfill) if backfill else job.run(settings, select=select)
         console.print(str(made), soft_wrap=True)
         if not docs and select is None:
             erasure.after_build(settings)
+    if not docs and select is None:
+        tell_caller({"marts": marts.key(marts.read(settings))})
 
 
 RegionOption = Annotated[str, typer.Option("--region", help="a file of config/regions")]

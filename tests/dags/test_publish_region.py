@@ -50,6 +50,13 @@ def test_a_gate_that_stops_asks_nobody_and_tells(consortium, stub_lake, previewe
     assert notices[0][0] == "publish_region__tiny: gates failed" and "exit code 8" in notices[0][1]
 
 
+def test_marts_that_are_older_than_the_claims_wait_for_their_build_and_need_nobody(consortium, stub_lake, previewed, run_dag, notices):
+    consortium(INSURER)
+    stub_lake.answer(previewed | {"gates*": (5, "marts older than the claims or lists")})
+    run = run_dag("publish_region__tiny")
+    assert (run.state, set(run.states.values()), notices) == ("success", {"skipped"}, [])
+
+
 def test_figures_that_are_published_already_ask_nobody(consortium, stub_lake, previewed, run_dag):
     consortium(INSURER)
     stub_lake.answer({"publish --preview*": (0, '{"marts": "k1", "is_new": false, "summary": ""}')})
@@ -62,21 +69,36 @@ def test_a_build_asks_each_region_concerned(consortium, stub_lake, bag_of):
     dag = bag_of().dags["build_marts"]
     concerned = dag.get_task("concerned").python_callable
     event = type("Event", (), {"partition_key": "tiny|202609"})
-    assert concerned(triggering_asset_events={"claims": [event, event]}) == ["publish_region__tiny"]
+    of_tiny = {"trigger_dag_id": "publish_region__tiny", "trigger_run_id": "marts_k1"}  # so that the same marts are asked for once
+    assert concerned("k1", triggering_asset_events={"claims": [event, event]}) == [of_tiny]
     event = type("Event", (), {"partition_key": "other|202609"})
-    assert concerned(triggering_asset_events={"claims": [event]}) == []
-    assert concerned() == ["publish_region__tiny"]  # by hand: all
+    assert concerned("k1", triggering_asset_events={"claims": [event]}) == []
+    assert concerned("k1") == [of_tiny]  # by hand: all
+
+
+def test_the_same_marts_are_asked_for_once(consortium, stub_lake, run_dag):
+    from airflow import settings
+    from airflow.models.dagrun import DagRun
+
+    consortium(INSURER)
+    for marts, wanted in (("k8", "success"), ("k8", "skipped"), ("k9", "success")):
+        stub_lake.answer({"build": (0, json.dumps({"marts": marts}))})
+        assert run_dag("build_marts").states["publish[0]"] == wanted
+    with settings.Session() as session:
+        runs = session.query(DagRun).filter(DagRun.dag_id == "publish_region__tiny", DagRun.run_id.like("marts_%")).all()
+        assert {run.run_id for run in runs} >= {"marts_k8", "marts_k9"}
 
 
 def test_a_backfill_builds_and_asks_its_region(consortium, stub_lake, run_dag, bag_of):
     config = consortium(INSURER)
     (config / "backfills").mkdir()
     (config / "backfills" / "2026-11-tiny.yaml").write_text("backfill_key: 2026-11-tiny\nregion_key: tiny\n", encoding="utf-8")
+    stub_lake.answer({"build*": (0, '{"marts": "k1"}')})
     run = run_dag("backfill", run_conf={"backfill": "2026-11-tiny"})
     assert run.states["build"] == "success"
     assert stub_lake.calls() == ["build --backfill 2026-11-tiny"]
     concerned = bag_of().dags["backfill"].get_task("concerned").python_callable
-    assert concerned(params={"backfill": "2026-11-tiny"}) == ["publish_region__tiny"]
+    assert concerned("k1", params={"backfill": "2026-11-tiny"}) == [{"trigger_dag_id": "publish_region__tiny", "trigger_run_id": "marts_k1"}]
 
 
 def test_a_roll_back_says_who_and_why(consortium, stub_lake, run_dag):
