@@ -5,7 +5,7 @@ SERVICES := .venv/bin/python infra/services/services.py
 PYTEST := .venv/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-airflow setup-services services services-status services-stop demo test test-tiny-lake test-jobs test-dags test-long bench check fix lock clean
+.PHONY: help setup setup-airflow setup-services setup-storage services services-status services-stop demo test test-tiny-lake test-jobs test-dags test-long bench check fix lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ setup-airflow: ## the same and .venv-airflow
 
 setup-services: ## what make services needs: .venv-airflow, the PostgreSQL driver, a Java compiler
 	@$(PYTHON) infra/setup.py --services
+
+setup-storage: setup-services ## what tables on S3-compatible storage need (690 MB)
+	@$(PYTHON) infra/setup.py --storage
 
 services: setup-services ## PostgreSQL, Spark, lake server, Airflow on this machine, loopback only; ends when all are well
 	@$(SERVICES) start

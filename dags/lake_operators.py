@@ -151,7 +151,7 @@ def publication_of(region: str, marts: str) -> dict[str, str]:
 
 
 class LakeGates(LakeCommand):
-    """Measure a region's gates. Claims or lists are newer than the marts: skipped, and all after it; the build that makes them asks again."""
+    """Measure a region's gates. Claims or lists are newer than the marts: skipped, with all after it; their build asks again."""
 
     def __init__(self, *, region: str, **kwargs):
         super().__init__(arguments=["gates", "--region", region], **kwargs)

@@ -116,6 +116,7 @@ def main() -> None:
     arg = argparse.ArgumentParser(description=__doc__)
     arg.add_argument("--airflow", action="store_true", help="also .venv-airflow (make test and the services need it)")
     arg.add_argument("--services", action="store_true", help="also what make services needs: .venv-airflow, a driver, a compiler")
+    arg.add_argument("--storage", action="store_true", help="also what tables on S3-compatible storage need: Hadoop's S3A")
     options = arg.parse_args()
     check_python()
     ensure_java()
@@ -125,6 +126,8 @@ def main() -> None:
     if options.services:
         done = ensure_jars("service", ROOT / ".jars", "the PostgreSQL driver of the metastore (1 MB, once)") or done
         ensure_compiler()
+    if options.storage:
+        done = ensure_jars("storage", ROOT / ".jars" / "storage", "S3A for tables on S3-compatible storage (690 MB, once)") or done
     if options.airflow or options.services:
         done = ensure_environment(".venv-airflow", "airflow.txt", editable=False) or done
     if done:

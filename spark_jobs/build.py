@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from deltalake import DeltaTable
 
 from spark_jobs import config, delta, session, tables, touched
 from spark_jobs.errors import ExitCode, LakeError
@@ -107,7 +106,7 @@ def _build(settings: Settings, inputs: "Inputs", arguments: list[str], what: str
     if warned:
         detail += f", {len(warned)} to look at: {', '.join(r.node.name for r in warned)}"
     if what != SELECTION:
-        versions = inputs.versions | {touched.SERVICE_MONTH: DeltaTable(settings.table_path(touched.SERVICE_MONTH)).version()}
+        versions = inputs.versions | {touched.SERVICE_MONTH: delta.opened(settings, touched.SERVICE_MONTH).version()}
         run = {"build_key": inputs.build_key, "code_key": inputs.code_key, "source_versions": json.dumps(versions, sort_keys=True)}
         delta.append(settings, tables.BUILD_RUN, [run | {"recorded_at": datetime.now(UTC), "detail": detail}])
         unfinished.unlink()

@@ -48,11 +48,16 @@ def create_all(settings: Settings) -> None:
         if not DeltaTable.is_deltatable(str(path)):
             path.mkdir(parents=True, exist_ok=True)
             DeltaTable.create(
-                path, schema(table), mode="ignore", partition_by=list(table.partition_by), description=table.comment,
+                str(path), schema(table), mode="ignore", partition_by=list(table.partition_by), description=table.comment,
                 configuration={"delta.dataSkippingStatsColumns": ",".join(_skipping(table)), VERSION: str(table.version),
                                "delta.checkpointInterval": CHECKPOINT_INTERVAL},
                 raise_if_key_not_exists=False,
             )  # fmt: skip
+
+
+def opened(settings: Settings, name: str, version: int | None = None) -> DeltaTable:
+    """The table `schema.name` as it is, or as it was."""
+    return DeltaTable(str(settings.table_path(name)), version=version)
 
 
 def read(settings: Settings, table: Table, where: Where | None = None) -> pl.DataFrame:
@@ -108,20 +113,20 @@ def write_parts(settings: Settings, table: Table, rows: pl.DataFrame) -> list[Pa
         place = settings.table_path(table.name) / path
         place.parent.mkdir(parents=True, exist_ok=True)
         stored = part.drop(table.partition_by)
-        stored.write_parquet(place, compression="zstd", compression_level=1, statistics=False)
+        stored.write_parquet(str(place), compression="zstd", compression_level=1, statistics=False)
         found.append(Part(table.name, path, partition, part.height, place.stat().st_size, _statistics(table, stored), _files(stored)))
     return found
 
 
 def read_part(settings: Settings, part: Part) -> pl.DataFrame:
     """The rows of a part, its partition included."""
-    rows = pl.read_parquet(settings.table_path(part.table) / part.path, hive_partitioning=False)
+    rows = pl.read_parquet(str(settings.table_path(part.table) / part.path), hive_partitioning=False)
     return rows.with_columns(**{name: pl.lit(value, pl.String) for name, value in part.partition.items()})
 
 
 def put(settings: Settings, table: Table, parts: Sequence[Part], where: Where) -> None:
     """Commit parts, all at once; rows that `where` names, left by a run that was killed, are taken out before."""
-    held = DeltaTable(settings.table_path(table.name))
+    held = opened(settings, table.name)
     if _may_hold(held, where):
         delete(settings, table, where)
         held.update_incremental()
@@ -168,19 +173,19 @@ def _skipping(table: Table) -> list[str]:
 
 def is_empty(settings: Settings, table: Table, where: Where) -> bool:
     """Whether no row satisfies `where`; files whose statistics say so are not opened."""
-    if not _may_hold(DeltaTable(settings.table_path(table.name)), where):
+    if not _may_hold(opened(settings, table.name), where):
         return True
     return scan(settings, table, where).select(list(where)).head(1).collect().is_empty()
 
 
 def append(settings: Settings, table: Table, rows: pl.DataFrame | Sequence[Mapping[str, Any]]) -> None:
     """Add rows in one commit."""
-    write_deltalake(settings.table_path(table.name), _arrow(table, rows), mode="append")
+    write_deltalake(str(settings.table_path(table.name)), _arrow(table, rows), mode="append")
 
 
 def compact(settings: Settings, table: Table) -> None:
     """Few files instead of many small ones, for a table that every command reads whole; the rows stay."""
-    held = DeltaTable(settings.table_path(table.name))
+    held = opened(settings, table.name)
     if len(held.file_uris()) > FEW_FILES:
         held.optimize.compact()
 
@@ -194,7 +199,7 @@ def replace(
 ) -> None:
     """Put rows in place of those that `where` names (default: all) in one commit, which keeps `mark`. The new rows satisfy it too."""
     properties = CommitProperties(custom_metadata={MARK: mark}) if mark else None
-    path = settings.table_path(table.name)
+    path = str(settings.table_path(table.name))
     write_deltalake(
         path, _arrow(table, rows), mode="overwrite", predicate=condition(where) if where else None, commit_properties=properties
     )
@@ -203,7 +208,7 @@ def replace(
 def delete(settings: Settings, table: Table, where: Where) -> None:
     """Take out the rows that `where` names, in one commit; none if there are none."""
     if not is_empty(settings, table, where):
-        DeltaTable(settings.table_path(table.name)).delete(condition(where))
+        opened(settings, table.name).delete(condition(where))
 
 
 def condition(where: Where) -> str:
@@ -213,12 +218,12 @@ def condition(where: Where) -> str:
 
 def version(settings: Settings, table: Table) -> int:
     """The number of the last commit; each write makes a new one."""
-    return DeltaTable(settings.table_path(table.name)).version()
+    return opened(settings, table.name).version()
 
 
 def last_mark(settings: Settings, table: Table) -> str | None:
     """What the last commit said it holds; any other write leaves another mark or none."""
-    return DeltaTable(settings.table_path(table.name)).history(1)[0].get(MARK)
+    return opened(settings, table.name).history(1)[0].get(MARK)
 
 
 def _arrow(

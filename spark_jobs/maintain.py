@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
-from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
+from upath import UPath
 
 from spark_jobs import delta, log, tables
 from spark_jobs.errors import ExitCode, LakeError
@@ -85,11 +85,11 @@ def run(settings: Settings, keep_days: int = KEEP_DAYS) -> list[Care]:
     return done
 
 
-def _care(path: Path, table: Table | None, keep_days: int, pinned: list[int]) -> Care:
-    care = Care(f"{path.parent.name.removesuffix('.db')}.{path.name}", len(DeltaTable(path).file_uris()))
+def _care(path: UPath, table: Table | None, keep_days: int, pinned: list[int]) -> Care:
+    care = Care(f"{path.parent.name.removesuffix('.db')}.{path.name}", len(DeltaTable(str(path)).file_uris()))
     if table is not None:
         care.folded = _fold_months(path, table) if MONTH in table.column_names and table.partition_by else _compact(path)
-    care.files_after = len(DeltaTable(path).file_uris())
+    care.files_after = len(DeltaTable(str(path)).file_uris())
     try:
         care.removed, care.bytes_freed = _vacuum(path, keep_days, pinned)
         care.checkpoint = _checkpoint(path, is_pinned=bool(pinned))
@@ -99,9 +99,9 @@ def _care(path: Path, table: Table | None, keep_days: int, pinned: list[int]) ->
     return care
 
 
-def _fold_months(path: Path, table: Table) -> list[str]:
+def _fold_months(path: UPath, table: Table) -> list[str]:
     """Write each period that lies in too many files anew, its months in order; one commit for each."""
-    return [_fold(path, table, part) for part in parts(DeltaTable(path), table)]
+    return [_fold(path, table, part) for part in parts(DeltaTable(str(path)), table)]
 
 
 def parts(held: DeltaTable, table: Table) -> list[Part]:
@@ -135,8 +135,8 @@ def _is_worth(part: Part) -> bool:
     return part.files > (2 * fewest if part.first != part.last else FEW_OF_MONTH * fewest)
 
 
-def _fold(path: Path, table: Table, part: Part) -> str:
-    held = DeltaTable(path)
+def _fold(path: UPath, table: Table, part: Part) -> str:
+    held = DeltaTable(str(path))
     (partition,) = table.partition_by
     rows, version = held.count(), held.version()
     is_of_insurer = pl.col(partition).is_null() if part.insurer_number is None else pl.col(partition) == part.insurer_number
@@ -152,15 +152,15 @@ def _fold(path: Path, table: Table, part: Part) -> str:
         held, pa.RecordBatchReader.from_batches(schema, batches()), mode="overwrite",
         predicate=f"{predicate} and {MONTH} between {part.first} and {part.last}", target_file_size=TARGET_BYTES,
     )  # fmt: skip
-    if (now := DeltaTable(path).count()) != rows:
-        DeltaTable(path).restore(version)
+    if (now := DeltaTable(str(path)).count()) != rows:
+        DeltaTable(str(path)).restore(version)
         raise LakeError(str(path), f"{now} rows after folding {part}", f"{rows}", "The table was put back; report this.", ExitCode.FAILED)
     return str(part)
 
 
-def _compact(path: Path) -> list[str]:
+def _compact(path: UPath) -> list[str]:
     """Tables without months: small files of a partition become one."""
-    held = DeltaTable(path)
+    held = DeltaTable(str(path))
     files = pl.DataFrame(pa.table(held.get_add_actions(flatten=True)))
     partitions = [name for name in files.columns if name.startswith("partition.")]
     sizes = files.group_by(partitions or pl.lit(1)).agg(files=pl.len(), bytes=pl.col("size_bytes").sum())
@@ -170,9 +170,9 @@ def _compact(path: Path) -> list[str]:
     return ["small files"]
 
 
-def _vacuum(path: Path, keep_days: int, pinned: list[int]) -> tuple[int, int]:
+def _vacuum(path: UPath, keep_days: int, pinned: list[int]) -> tuple[int, int]:
     """Remove files that no version of the last days and no pinned one needs, and parts of killed runs: their number, their bytes."""
-    held = DeltaTable(path)
+    held = DeltaTable(str(path))
     hours = int(timedelta(days=keep_days).total_seconds() // 3600)
     old = held.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True, keep_versions=pinned)
     if not old:
@@ -182,12 +182,12 @@ def _vacuum(path: Path, keep_days: int, pinned: list[int]) -> tuple[int, int]:
     return len(old), size
 
 
-def _bytes(files: Iterable[Path]) -> int:
+def _bytes(files: Iterable[UPath]) -> int:
     return sum(file.stat().st_size for file in files if file.exists())
 
 
-def _checkpoint(path: Path, is_pinned: bool) -> bool:
-    held, pointer = DeltaTable(path), path / "_delta_log" / "_last_checkpoint"
+def _checkpoint(path: UPath, is_pinned: bool) -> bool:
+    held, pointer = DeltaTable(str(path)), path / "_delta_log" / "_last_checkpoint"
     last = json.loads(pointer.read_text())["version"] if pointer.exists() else 0
     if held.version() - last < COMMITS_PER_CHECKPOINT:
         return False

@@ -62,7 +62,7 @@ def steps(settings: Settings) -> list[Step]:
     found: list[Step] = []
     for table in tables.ALL:
         if DeltaTable.is_deltatable(str(settings.table_path(table.name))):
-            found += _steps(settings, table, DeltaTable(settings.table_path(table.name)))
+            found += _steps(settings, table, delta.opened(settings, table.name))
     return found
 
 
@@ -116,7 +116,7 @@ def _link_persons(settings: Settings) -> list[str]:
 
 def _rewrite(settings: Settings, table: Table) -> None:
     """The same rows in the declared columns and types, streamed, in one commit."""
-    held, wanted = DeltaTable(settings.table_path(table.name)), delta.arrow_schema(table)
+    held, wanted = delta.opened(settings, table.name), delta.arrow_schema(table)
     source = held.to_pyarrow_dataset()
     kept = [name for name in wanted.names if name in source.schema.names]
 
@@ -139,17 +139,17 @@ def _rewrite(settings: Settings, table: Table) -> None:
 
 
 def _add(settings: Settings, table: Table, new: list[Field]) -> None:
-    DeltaTable(settings.table_path(table.name)).alter.add_columns(new)
+    delta.opened(settings, table.name).alter.add_columns(new)
 
 
 def _comment(settings: Settings, table: Table, field: Field) -> None:
-    DeltaTable(settings.table_path(table.name)).alter.set_column_metadata(field.name, {"comment": field.metadata["comment"]})
+    delta.opened(settings, table.name).alter.set_column_metadata(field.name, {"comment": field.metadata["comment"]})
 
 
 def _describe(settings: Settings, table: Table) -> None:
-    DeltaTable(settings.table_path(table.name)).alter.set_table_description(table.comment)
+    delta.opened(settings, table.name).alter.set_table_description(table.comment)
 
 
 def _stamp(settings: Settings, table: Table) -> None:
-    held = DeltaTable(settings.table_path(table.name))
+    held = delta.opened(settings, table.name)
     held.alter.set_table_properties({delta.VERSION: str(table.version)}, raise_if_not_exists=False)

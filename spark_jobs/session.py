@@ -36,6 +36,7 @@ LATE_COMPILATION = (  # Java's second compiler takes a third of a small build: f
     "-XX:Tier4BackEdgeThreshold=200000",
 )  # fmt: skip
 LOG4J = Path(__file__).resolve().parent / "log4j2.properties"
+STORAGE_JARS = Path(__file__).resolve().parents[1] / ".jars" / "storage"  # make setup-storage
 
 
 def check_environment() -> None:
@@ -89,9 +90,23 @@ def hold_lake(settings: Settings, purpose: str) -> Iterator[None]:
         lock.release()
 
 
+def storage_conf(settings: Settings) -> dict[str, str]:
+    """Tables on S3-compatible storage, by Hadoop's S3A. Who we are stands in the environment of each process, never in a configuration."""
+    if not settings.storage:
+        return {}
+    conf = {
+        "spark.driver.extraClassPath": f"{STORAGE_JARS}/*",
+        "spark.executor.extraClassPath": f"{STORAGE_JARS}/*",
+        "spark.hadoop.fs.s3a.aws.credentials.provider": "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider",
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+    }
+    of_environment = {"fs.s3a.endpoint": "AWS_ENDPOINT_URL", "fs.s3a.endpoint.region": "AWS_REGION"}
+    return conf | {f"spark.hadoop.{name}": os.environ[variable] for name, variable in of_environment.items() if variable in os.environ}
+
+
 def lake_conf(settings: Settings) -> dict[str, str]:
     """What every Spark that serves a lake is told, embedded or a server."""
-    return {
+    return storage_conf(settings) | {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.catalogImplementation": "hive",

@@ -8,12 +8,18 @@ from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from upath import UPath
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="LAKE_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="LAKE_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     home: Path = Field(default=Path(".lake"), description="the lake folder: tables, catalog, serving store, reports, logs")
+    storage: str | None = Field(
+        default=None,
+        pattern="^s3a://[^/]+",
+        description="where the tables are: s3a://bucket/folder on S3-compatible storage (AWS_… variables say where and who); none: in home",
+    )
     config: Path = Field(default=Path("config"), description="insurers, regions (this project's are the demo consortium's)")
     secrets: Path = Field(default=Path(".lake-secrets"), description="keys and passwords, mode 700, never under home")
     inbox: Path = Field(default=Path("inbox"), description="where insurers drop deliveries: inbox/<insurer_number>/…; read by Airflow")
@@ -44,8 +50,8 @@ class Settings(BaseSettings):
         return bool(self.spark_master or self.spark_remote)
 
     @property
-    def warehouse(self) -> Path:
-        return self.home_path / "warehouse"
+    def warehouse(self) -> UPath:
+        return UPath(self.storage) if self.storage else UPath(self.home_path / "warehouse")
 
     @property
     def secrets_path(self) -> Path:
@@ -55,7 +61,7 @@ class Settings(BaseSettings):
     def reports(self) -> Path:
         return self.home_path / "reports"
 
-    def table_path(self, table: str) -> Path:
-        """Folder of `schema.table`, as readers outside Spark open it."""
+    def table_path(self, table: str) -> UPath:
+        """Folder of `schema.table`, as readers outside Spark open it: these take its text."""
         schema, name = table.split(".")
         return self.warehouse / f"{schema}.db" / name

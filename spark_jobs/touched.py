@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
-from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from spark_jobs import config, delta, tables
@@ -153,8 +152,7 @@ def of_backfill(settings: Settings, backfill: config.Backfill) -> Touched:
 
 def changed(settings: Settings, table: Table, version: int) -> pl.LazyFrame:
     """Rows that only one of the two versions has (a changed row twice), with `sign` -1 as it was, +1 as it is; facts are not to be held."""
-    path = settings.table_path(table.name)
-    old, new = DeltaTable(path, version=version), DeltaTable(path)
+    old, new = delta.opened(settings, table.name, version), delta.opened(settings, table.name)
     was, now = set(old.file_uris()), set(new.file_uris())
     gone, come = (_rows(table, files) for files in (was - now, now - was))
     if gone.head(1).collect().is_empty():

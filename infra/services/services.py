@@ -142,7 +142,7 @@ class Services:
             "LAKE_SECRETS": str(self.settings.secrets_path),
             "LAKE_INBOX": str(self.settings.inbox.resolve()),
             "LAKE_SPARK_REMOTE": self.spark_remote,
-        }
+        } | ({"LAKE_STORAGE": self.settings.storage} if self.settings.storage else {})
 
     def spark_env(self) -> dict[str, str]:
         return {

@@ -29,7 +29,9 @@ class Place:
 
 def spark_defaults(settings: Settings, place: Place) -> dict[str, str]:
     """It holds passwords: to be written with mode 600."""
-    return session.lake_conf(settings) | {
+    lake = session.lake_conf(settings)
+    classes = ":".join(filter(None, (str(place.driver_jar), str(place.classes), lake.get("spark.driver.extraClassPath"))))
+    return lake | {
         "spark.driver.host": place.host,
         "spark.driver.bindAddress": place.bind,
         "spark.authenticate": "true",
@@ -40,7 +42,7 @@ def spark_defaults(settings: Settings, place: Place) -> dict[str, str]:
         "spark.driver.memory": f"{settings.driver_memory_gib}g",
         "spark.executor.memory": "1g",
         "spark.executor.cores": "1",
-        "spark.driver.extraClassPath": f"{place.driver_jar}:{place.classes}",
+        "spark.driver.extraClassPath": classes,
         "spark.driver.extraJavaOptions": (
             f"-Dlog4j2.configurationFile=file:{session.LOG4J} -Dlake.log.dir={place.logs} -Xss8m "
             f"-Dlake.thrift.password={place.thrift_password_file}"

@@ -7,11 +7,11 @@ claims, claims, vault, lines, persons. So each step may be repeated after a kill
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 from deltalake import DeltaTable
 from pyrage import x25519
+from upath import UPath
 
 from spark_jobs import delta, tables
 from spark_jobs.identity import people, reidentify
@@ -36,7 +36,7 @@ class Person:
         return sorted((self.id1 or frozenset()) | self.id2)
 
 
-def table_folders(settings: Settings) -> dict[str, Path]:
+def table_folders(settings: Settings) -> dict[str, UPath]:
     """Every Delta table on disk, marts too, by `schema.table`."""
     found = sorted(log.parent for log in settings.warehouse.glob("*.db/*/_delta_log"))
     return {f"{folder.parent.name.removesuffix('.db')}.{folder.name}": folder for folder in found}
@@ -47,7 +47,7 @@ def from_silver(settings: Settings, who: Person) -> int:
     claims, found = _claims(settings, who), receipts(settings, who)
     _delete_reviews(settings, found)
     _delete_receipts(settings, tables.CLAIM_COPY, "depositor_number", found)
-    folders = {name: DeltaTable(folder) for name, folder in table_folders(settings).items()}
+    folders = {name: DeltaTable(str(folder)) for name, folder in table_folders(settings).items()}
     for name, table in folders.items():
         if "claim_key" in _columns(table) and name != tables.CLAIM.name:
             _delete_values(table, "claim_key", claims)
@@ -83,7 +83,7 @@ def from_vault(settings: Settings, who: Person, identity: x25519.Identity | None
             part = {"file_sha256": [row["file_sha256"]], "lines_before": [row["lines_before"]]}
             delta.replace(settings, tables.VAULT, anew, here | part)
     for name in (tables.SCOPE_PERSON.name, tables.SCOPE_LINK.name):
-        _delete_person(DeltaTable(settings.table_path(name)), who)
+        _delete_person(delta.opened(settings, name), who)
     return lost
 
 
@@ -116,7 +116,7 @@ def receipts(settings: Settings, who: Person) -> pl.DataFrame:
 
 def destroy_history(settings: Settings) -> int:
     """Old versions of every table that names persons: data files, log, statistics. Returns the number of tables."""
-    named = [folder for name, folder in table_folders(settings).items() if _may_name(name, DeltaTable(folder))]
+    named = [folder for name, folder in table_folders(settings).items() if _may_name(name, DeltaTable(str(folder)))]
     for folder in named:
         _destroy_history(folder)
     return len(named)
@@ -135,9 +135,9 @@ def destroy_marts(settings: Settings) -> int:
     return len(built)
 
 
-def _destroy_history(folder: Path) -> None:
+def _destroy_history(folder: UPath) -> None:
     """A checkpoint of what is left; then every file of data or log goes that it does not need, leftovers of killed writers included."""
-    table = DeltaTable(folder)
+    table = DeltaTable(str(folder))
     table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
     table.alter.set_table_description(table.metadata().description or "")  # the last commit's text stays: never that of a delete
     table.create_checkpoint()
@@ -175,7 +175,7 @@ def _delete_receipts(settings: Settings, table: tables.Table, depositor: str, fo
     by_file = found.group_by("insurer_number", "file_sha256", maintain_order=True).agg("receipt_seq")
     for some in by_file.iter_slices(AT_ONCE // 10):
         places = ({depositor: [number], "file_sha256": [file], "receipt_seq": of} for number, file, of in some.iter_rows())
-        DeltaTable(settings.table_path(table.name)).delete(" or ".join(f"({delta.condition(place)})" for place in places))
+        delta.opened(settings, table.name).delete(" or ".join(f"({delta.condition(place)})" for place in places))
 
 
 def _delete_reviews(settings: Settings, found: pl.DataFrame) -> None:

@@ -248,8 +248,8 @@ def _put(settings: Settings, rows: pl.DataFrame) -> None:
     path = settings.table_path(f"marts.{NAME}")
     shaped = rows.select(*COLUMNS).cast(dict(_none().schema))  # type: ignore[arg-type]
     path.mkdir(parents=True, exist_ok=True)
-    write_deltalake(path, shaped.to_arrow(), mode="overwrite", schema_mode="overwrite", description=DESCRIPTION)
-    held = DeltaTable(path)
+    write_deltalake(str(path), shaped.to_arrow(), mode="overwrite", schema_mode="overwrite", description=DESCRIPTION)
+    held = DeltaTable(str(path))
     for field in held.schema().fields:
         if field.metadata.get("comment") != COLUMNS[field.name]:
             held.alter.set_column_metadata(field.name, {"comment": COLUMNS[field.name]})

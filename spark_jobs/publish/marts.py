@@ -4,13 +4,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError
+from upath import UPath
 
 from spark_jobs.errors import ExitCode, LakeError
 from spark_jobs.settings import Settings
@@ -75,9 +75,9 @@ def read(settings: Settings, pinned: Mapping[str, int] | None = None) -> dict[st
     return found
 
 
-def _open(path: Path, version: int | None = None) -> Mart:
+def _open(path: UPath, version: int | None = None) -> Mart:
     try:
-        table = DeltaTable(path, version=version)
+        table = DeltaTable(str(path), version=version)
     except DeltaError as error:
         raise LakeError(str(path), f"no readable Delta table ({error})", "a table", "Run lake build again.", ExitCode.NOT_READY) from None
     if table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
-from deltalake import DeltaTable
 
 from spark_jobs import convert, delta, tables
 from spark_jobs.convert import Converted
@@ -194,7 +193,7 @@ def _set_last_month(settings: Settings, claims: pl.DataFrame) -> None:
     scope = delta.condition({"claim_month": set(claims["claim_month"]), "file_sha256": set(claims["file_sha256"])})
     scope = " and ".join(f"held.{part}" for part in scope.split(" and "))
     pairs = " and ".join(f"held.{name} = new.{name}" for name in COPY)
-    held = DeltaTable(settings.table_path(CLAIM.name))
+    held = delta.opened(settings, CLAIM.name)
     held.merge(source.to_arrow(), f"{pairs} and {scope}", "new", "held").when_matched_update(
         {"known_to_claim_month": "new.known_to_claim_month"}
     ).execute()

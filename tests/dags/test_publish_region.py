@@ -98,7 +98,9 @@ def test_a_backfill_builds_and_asks_its_region(consortium, stub_lake, run_dag, b
     assert run.states["build"] == "success"
     assert stub_lake.calls() == ["build --backfill 2026-11-tiny"]
     concerned = bag_of().dags["backfill"].get_task("concerned").python_callable
-    assert concerned("k1", params={"backfill": "2026-11-tiny"}) == [{"trigger_dag_id": "publish_region__tiny", "trigger_run_id": "marts_k1"}]
+    assert concerned("k1", params={"backfill": "2026-11-tiny"}) == [
+        {"trigger_dag_id": "publish_region__tiny", "trigger_run_id": "marts_k1"}
+    ]
 
 
 def test_a_roll_back_says_who_and_why(consortium, stub_lake, run_dag):

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import polars as pl
+from upath import UPath
 
 ROOM = ("landing", "bronze", "silver", "masters")  # ops tells who did what when: another run, other rows
 OF_THE_RUN = ("recorded_at", "sealed_line")  # when it ran; sealing takes new random bytes each time
@@ -11,8 +12,13 @@ OF_THE_RUN = ("recorded_at", "sealed_line")  # when it ran; sealing takes new ra
 
 def contents(home: Path, rooms: Collection[str] = ROOM, without: Collection[str] = OF_THE_RUN) -> dict[str, pl.DataFrame]:
     """Each table that has rows, sorted by all its columns."""
+    return contents_of(UPath(home / "warehouse"), rooms, without)
+
+
+def contents_of(warehouse: UPath, rooms: Collection[str] = ROOM, without: Collection[str] = OF_THE_RUN) -> dict[str, pl.DataFrame]:
+    """The same, wherever the tables are."""
     found = {}
-    for log in sorted((home / "warehouse").glob("*.db/*/_delta_log")):
+    for log in sorted(warehouse.glob("*.db/*/_delta_log")):
         schema, name = log.parent.parent.name.removesuffix(".db"), log.parent.name
         if schema in rooms:
             rows = pl.read_delta(str(log.parent))

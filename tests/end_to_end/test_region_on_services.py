@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import threading
 import time
 import urllib.error
@@ -22,29 +21,13 @@ from deltalake import DeltaTable
 
 from spark_jobs.publish.postgres import running
 from spark_jobs.settings import Settings
+from served import ROOT, call, lake, services
 
-ROOT = Path(__file__).resolve().parents[2]
-BIN = ROOT / ".venv" / "bin"
-SERVICES = ROOT / "infra" / "services" / "services.py"
 INVENTED = ("--members", "300", "--first-service-month", "202503", "--months", "3", "--seed", "1")
 LATER = "202506"  # 請求年月 from which on all comes after the first publication
 REGION = "demo"
 INGEST, PUBLISH = f"ingest_region__{REGION}", f"publish_region__{REGION}"
 MINUTES = 60
-
-
-def call(place: Path, *command: str | Path, wanted: int = 0) -> str:
-    env = os.environ | {
-        "LAKE_HOME": str(place / "lake"), "LAKE_SECRETS": str(place / "secrets"), "LAKE_CONFIG": str(place.parent / "config"),
-        "LAKE_INBOX": str(place.parent / "files" / "inbox"), "LAKE_DRIVER_MEMORY_GIB": "2", "LAKE_SPARK": "[]",
-    }  # fmt: skip
-    done = subprocess.run(list(map(str, command)), env=env, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == wanted, done.stdout + done.stderr
-    return done.stdout
-
-
-def lake(place: Path, *words: str | Path) -> str:
-    return call(place, BIN / "python", "-m", "spark_jobs.cli", *words)
 
 
 class UnwellError(Exception):
@@ -180,20 +163,15 @@ def collector() -> Iterator[ThreadingHTTPServer]:
 @pytest.fixture(scope="module")
 def served(files: Path, collector: ThreadingHTTPServer) -> Iterator[Path]:
     """Services on a lake with keys and lists, nothing delivered."""
-    if not (ROOT / ".venv-airflow").exists() or not (ROOT / ".jars").exists():
-        pytest.skip("make setup-services was not run")
     place = files / "served"
     lake(place, "keys", "create")
     lake(place, "masters", "load", "shipped")
-    try:
-        os.environ |= {
-            "AIRFLOW__METRICS__OTEL_ON": "True", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_METRIC_EXPORT_INTERVAL": "5000",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
-        }  # fmt: skip
-        call(place, BIN / "python", SERVICES, "start")
+    metrics = {
+        "AIRFLOW__METRICS__OTEL_ON": "True", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_METRIC_EXPORT_INTERVAL": "5000",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
+    }  # fmt: skip
+    with services(place, **metrics):
         yield place
-    finally:
-        call(place, BIN / "python", SERVICES, "stop")
 
 
 def publications(place: Path) -> int:

@@ -1,0 +1,124 @@
+"""One lake server with two workers, several clients at once: two insurers of different regions come in at the same time, with tables in local
+files and on S3-compatible storage; the lake is the one that embedded mode makes of the same files, one after the other."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from compare import contents, contents_of, differences
+from served import BIN, ROOT, begun, ended, lake, services
+from upath import UPath
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(45 * 60)]
+
+INSURERS = {"06139901": "demo", "06279905": "west"}  # and the region of each
+INVENTED = ("--members", "300", "--first-service-month", "202503", "--months", "2", "--seed", "1")
+MARTS = ("marts",)
+OF_THE_RUN = ("recorded_at", "sealed_line", "ended_at")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> Path:
+    """What both have delivered, and config/ with a region for each."""
+    place = tmp_path_factory.mktemp("lake_server")
+    shutil.copytree(ROOT / "config", place / "config")
+    regions = place / "config" / "regions"
+    demo = (regions / "demo.yaml").read_text(encoding="utf-8")
+    (first, second), names = INSURERS, [line for line in demo.splitlines() if line.startswith("insurers:")]
+    (listed,) = names
+    for file in regions.glob("*.yaml"):
+        file.unlink()
+    for number, region in INSURERS.items():
+        told = demo.replace(listed, f"insurers: ['{number}']").replace("region_key: demo", f"region_key: {region}")
+        (regions / f"{region}.yaml").write_text(told, encoding="utf-8")
+    for file in (place / "config" / "insurers").glob("*.yaml"):
+        if file.stem not in INSURERS:
+            file.unlink()
+    lake(place / "made", "synthesize", place / "made", *INVENTED)
+    return place
+
+
+def delivered(place: Path, files: Path, **more: str) -> Path:
+    """A lake with keys, lists and deliveries, nothing taken in. All have the same keys: pseudonyms can be compared."""
+    if not (files / "secrets").exists():
+        lake(files / "any", "keys", "create")
+        shutil.copytree(files / "any" / "secrets", files / "secrets")
+    shutil.copytree(files / "secrets", place / "secrets")
+    lake(place, "masters", "load", "shipped", **more)
+    for number in INSURERS:
+        lake(place, "deliver", files / "made" / "inbox" / number, "--insurer", number, **more)
+    return place
+
+
+@pytest.fixture(scope="module")
+def wanted(files: Path) -> Path:
+    """Embedded, local files, one after the other."""
+    place = delivered(files / "embedded", files)
+    for number in INSURERS:
+        lake(place, "ingest", "--insurer", number)
+    lake(place, "build")
+    return place / "lake"
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory) -> Iterator[dict[str, str]]:
+    """A server of S3's interface with an empty bucket, and what every process must know of it."""
+    if not (ROOT / ".jars" / "storage").exists():
+        pytest.skip("make setup-storage was not run")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("moto") / "log"
+    with log.open("w") as said:
+        server = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stdout=said, stderr=said)
+    known = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "joint-office", "AWS_SECRET_ACCESS_KEY": "invented",
+        "AWS_REGION": "ap-northeast-1", "AWS_DEFAULT_REGION": "ap-northeast-1", "AWS_ALLOW_HTTP": "true", "LAKE_STORAGE": "s3a://lake/tables",
+    }  # fmt: skip
+    with pytest.MonkeyPatch.context() as patched:  # this process reads the tables too
+        for name, value in known.items():
+            if name.startswith("AWS_"):
+                patched.setenv(name, value)
+        UPath("s3a://lake").mkdir(parents=True) if _answers(port) else pytest.fail(log.read_text())
+        yield known
+    server.terminate()
+    server.wait()
+
+
+def _answers(port: int) -> bool:
+    for _ in range(60):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return True
+        time.sleep(0.5)
+    return False
+
+
+@pytest.mark.parametrize("storage", ["local files", "S3"])
+def test_two_insurers_at_once_give_the_lake_of_one_after_the_other(files: Path, wanted: Path, storage: str, request):
+    more = request.getfixturevalue("s3") if storage == "S3" else {}
+    place = delivered(files / storage.replace(" ", "_"), files, **more)
+    warehouse = UPath(more["LAKE_STORAGE"]) if more else UPath(place / "lake" / "warehouse")
+    with services(place, **more):
+        ports = (place / "lake" / "services" / "ports.json").read_text()
+        served = more | {"LAKE_SPARK_REMOTE": f"sc://localhost:{_port(ports, 'connect')}", "LAKE_WAIT_SECONDS": "600"}
+        command = (BIN / "python", "-m", "spark_jobs.cli", "ingest", "--insurer")
+        both = [begun(place, *command, number, **served) for number in INSURERS]
+        for process in both:
+            assert "202504" in ended(process)
+        assert differences(contents_of(warehouse), contents(wanted)) == []
+        lake(place, "build", **served)
+    assert differences(contents_of(warehouse, MARTS, OF_THE_RUN), contents(wanted, MARTS, OF_THE_RUN)) == []
+    assert not (place / "lake" / "warehouse").exists() or storage != "S3"
+
+
+def _port(ports: str, name: str) -> int:
+    import json
+
+    return json.loads(ports)[name]
