@@ -1,7 +1,7 @@
 """One lake server with two workers, several clients at once: two insurers of different regions come in at the same time, with tables in local
 files and on S3-compatible storage; the lake is the one that embedded mode makes of the same files, one after the other."""
 
-import os
+import json
 import shutil
 import socket
 import subprocess
@@ -30,8 +30,7 @@ def files(tmp_path_factory) -> Path:
     shutil.copytree(ROOT / "config", place / "config")
     regions = place / "config" / "regions"
     demo = (regions / "demo.yaml").read_text(encoding="utf-8")
-    (first, second), names = INSURERS, [line for line in demo.splitlines() if line.startswith("insurers:")]
-    (listed,) = names
+    (listed,) = [line for line in demo.splitlines() if line.startswith("insurers:")]
     for file in regions.glob("*.yaml"):
         file.unlink()
     for number, region in INSURERS.items():
@@ -106,8 +105,8 @@ def test_two_insurers_at_once_give_the_lake_of_one_after_the_other(files: Path, 
     place = delivered(files / storage.replace(" ", "_"), files, **more)
     warehouse = UPath(more["LAKE_STORAGE"]) if more else UPath(place / "lake" / "warehouse")
     with services(place, **more):
-        ports = (place / "lake" / "services" / "ports.json").read_text()
-        served = more | {"LAKE_SPARK_REMOTE": f"sc://localhost:{_port(ports, 'connect')}", "LAKE_WAIT_SECONDS": "600"}
+        ports = json.loads((place / "lake" / "services" / "ports.json").read_text())
+        served = more | {"LAKE_SPARK_REMOTE": f"sc://localhost:{ports['connect']}", "LAKE_WAIT_SECONDS": "600"}
         command = (BIN / "python", "-m", "spark_jobs.cli", "ingest", "--insurer")
         both = [begun(place, *command, number, **served) for number in INSURERS]
         for process in both:
@@ -116,9 +115,3 @@ def test_two_insurers_at_once_give_the_lake_of_one_after_the_other(files: Path, 
         lake(place, "build", **served)
     assert differences(contents_of(warehouse, MARTS, OF_THE_RUN), contents(wanted, MARTS, OF_THE_RUN)) == []
     assert not (place / "lake" / "warehouse").exists() or storage != "S3"
-
-
-def _port(ports: str, name: str) -> int:
-    import json
-
-    return json.loads(ports)[name]

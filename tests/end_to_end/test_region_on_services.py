@@ -18,10 +18,10 @@ from pathlib import Path
 import psutil
 import pytest
 from deltalake import DeltaTable
+from served import ROOT, call, lake, services
 
 from spark_jobs.publish.postgres import running
 from spark_jobs.settings import Settings
-from served import ROOT, call, lake, services
 
 INVENTED = ("--members", "300", "--first-service-month", "202503", "--months", "3", "--seed", "1")
 LATER = "202506"  # 請求年月 from which on all comes after the first publication
