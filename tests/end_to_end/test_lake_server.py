@@ -78,7 +78,7 @@ def s3(tmp_path_factory) -> Iterator[dict[str, str]]:
         server = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stdout=said, stderr=said)
     known = {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "joint-office", "AWS_SECRET_ACCESS_KEY": "invented",
-        "AWS_REGION": "ap-northeast-1", "AWS_DEFAULT_REGION": "ap-northeast-1", "AWS_ALLOW_HTTP": "true", "LAKE_STORAGE": "s3a://lake/tables",
+        "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true", "LAKE_STORAGE": "s3a://lake/tables",
     }  # fmt: skip
     with pytest.MonkeyPatch.context() as patched:  # this process reads the tables too
         for name, value in known.items():
