@@ -23,9 +23,9 @@ LIMIT_SECONDS = 45 * 60
 FUZZ, ORDER, KILLED = "tests/fuzz", "tests/end_to_end/test_any_order.py", "tests/end_to_end/test_killed.py"
 RANDOM, FAULTS = "tests/oracles/test_random_consortia.py", "tests/oracles/test_faults.py"
 
-SERVICES = "tests/end_to_end/test_region_on_services.py"
+SERVICES, LAKE_SERVER = "tests/end_to_end/test_region_on_services.py", "tests/end_to_end/test_lake_server.py"
 
-APART = (FUZZ, ORDER, KILLED, RANDOM, FAULTS, SERVICES)
+APART = (FUZZ, ORDER, KILLED, RANDOM, FAULTS, SERVICES, LAKE_SERVER)
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ PARTS = {
     },
     "faults": Part("deliberate faults", (FAULTS, "-m", "long")),
     "services": Part("a region through Airflow on real services", (SERVICES, "-m", "long")),
+    "lake-server": Part("two clients at once, local files and S3", (LAKE_SERVER, "-m", "long")),
     "other": Part("other long tests", ("tests", "-m", "long and not airflow", *(f"--ignore={apart}" for apart in APART))),
     "jobs": Part("all short tests", ("-m", "not tiny_lake and not long and not airflow")),
     "tiny-lake": Part("the small whole lake", ("-m", "tiny_lake and not long")),
