@@ -67,15 +67,16 @@ def run(settings: Settings, select: str | None = None) -> str:
     inputs, last = Inputs.now(settings), last_build(settings)
     unfinished = _target(settings) / "unfinished"
     is_whole = unfinished.exists() and unfinished.read_text() != TOUCHED  # a build of all or of a selection was cut off or failed
+    variables: dict[str, Any] = {}
     if select is not None:
-        arguments, what = ["--select", select], SELECTION
+        selected, what = [select], SELECTION
     elif is_whole or last is None or last["code_key"] != inputs.code_key:
-        arguments, what = [], ALL
+        selected, what = [], ALL
     elif not unfinished.exists() and (last["build_key"] == inputs.build_key or not inputs.changed(last)):
         return "nothing changed: sources, configuration and models are as at the last build (skipped)"
     else:
-        arguments, what = _what_changed(settings, inputs, last)
-    return _build(settings, inputs, arguments, what)
+        selected, variables, what = _what_changed(settings, inputs, last)
+    return _build(settings, inputs, selected, variables, what)
 
 
 def backfill(settings: Settings, key: str) -> str:
@@ -88,14 +89,17 @@ def backfill(settings: Settings, key: str) -> str:
             f"config/backfills/{key}.yaml", f"no claim of {ordered.first_service_month}-{ordered.last_service_month}",
             f"months of region {ordered.region_key} that are in the lake", "Correct the months, or deliver them first.", ExitCode.NOT_READY,
         )  # fmt: skip
-    return _build(settings, Inputs.now(settings), _of_touched(settings, touched.FOLLOWED, found), f"{BACKFILL} {key}: {found}")
+    return _build(settings, Inputs.now(settings), *_of_touched(settings, touched.FOLLOWED, found), f"{BACKFILL} {key}: {found}")
 
 
-def _build(settings: Settings, inputs: "Inputs", arguments: list[str], what: str) -> str:
+def _build(settings: Settings, inputs: "Inputs", selected: list[str], variables: dict[str, Any], what: str) -> str:
     unfinished = _target(settings) / "unfinished"
     unfinished.parent.mkdir(parents=True, exist_ok=True)
-    unfinished.write_text(TOUCHED if "--vars" in arguments and not what.startswith(BACKFILL) else what)
-    results = _dbt(settings, ["build", "--exclude-resource-type", "unit_test", *arguments])
+    unfinished.write_text(TOUCHED if variables and not what.startswith(BACKFILL) else what)
+    selection = ["--select", *selected] if selected else []
+    whole = {"history_months": touched.months_of_history(settings), "shuffle_partitions": settings.shuffle_partitions}
+    given = ["--vars", json.dumps(variables or whole)]
+    results = _dbt(settings, ["build", "--exclude-resource-type", "unit_test", *selection, *given])
     _record(settings, inputs, results)
     _stop_at_failure(results)
     counts = {kind: sum(r.node.resource_type == kind for r in results) for kind in SHOWN}
@@ -148,21 +152,22 @@ class Inputs:
         return [table for table in SOURCES if before.get(table.name) != self.versions[table.name]]
 
 
-def _what_changed(settings: Settings, inputs: Inputs, last: dict[str, Any]) -> tuple[list[str], str]:
-    """(arguments for dbt, in words): what depends on the tables that changed; if claims and deliveries only, what they touch of it."""
+def _what_changed(settings: Settings, inputs: Inputs, last: dict[str, Any]) -> tuple[list[str], dict[str, Any], str]:
+    """(selection and variables for dbt, in words): what depends on the tables that changed; where only claims and deliveries did, what they
+    touch of it."""
     changed = inputs.changed(last)
     below = [f"source:{table.name}+" for table in changed]
     found = touched.since(settings, json.loads(last["source_versions"])) if set(changed) <= set(touched.FOLLOWED) else None
     if found is None:
-        return ["--select", *below], f"all that depends on {', '.join(table.name for table in changed)}"
+        return below, {}, f"all that depends on {', '.join(table.name for table in changed)}"
     if not found.service_months:
-        return _of_touched(settings, (tables.DELIVERY, tables.DELIVERY_FINDING), found), str(found)
-    return _of_touched(settings, changed, found), str(found)
+        changed = [tables.DELIVERY, tables.DELIVERY_FINDING]
+    return *_of_touched(settings, changed, found), str(found)
 
 
-def _of_touched(settings: Settings, sources: Iterable[Table], found: touched.Touched) -> list[str]:
-    """Arguments for dbt: what depends on these tables, as far as it was touched."""
-    return ["--select", *(f"source:{table.name}+" for table in sources), "--vars", json.dumps({"touched": found.variables(settings)})]
+def _of_touched(settings: Settings, sources: Iterable[Table], found: touched.Touched) -> tuple[list[str], dict[str, Any]]:
+    """Selection and variables for dbt: what depends on these tables, as far as it was touched."""
+    return [f"source:{table.name}+" for table in sources], {"touched": found.variables(settings)}
 
 
 def docs(settings: Settings) -> Path:

@@ -79,6 +79,15 @@ def _months_of_claims(settings: Settings, service_months: Iterable[int]) -> set[
     return set(delta.scan(settings, tables.CLAIM, where).select("service_month").unique().collect()["service_month"])
 
 
+def months_of_history(settings: Settings) -> int:
+    """Over how many months the claims reach, by the statistics of their data files."""
+    files = pl.DataFrame(delta.opened(settings, tables.CLAIM.name).get_add_actions(flatten=True))
+    if not {"min.service_month", "max.service_month"} <= set(files.columns):
+        return 1
+    first, last = files["min.service_month"].min(), files["max.service_month"].max()
+    return months_between(first, last) + 1 if first and last else 1  # type: ignore[arg-type]
+
+
 def periods(service_months: Iterable[int]) -> dict[str, set[int]]:
     """The periods that contain a month (int_period_member says the same in SQL): kind → periods."""
     months = sorted(service_months)
@@ -128,7 +137,7 @@ def since(settings: Settings, versions: Mapping[str, int]) -> Touched | None:
     claim_months = set(months["claim_month"].drop_nulls()) | set(delivered["claim_month"].fill_null(0))
     latest = max(deliveries.join(files, ["insurer_number", "file_sha256"], "anti")["claim_month"].drop_nulls(), default=0)
     if latest and claim_months and max(claim_months) > latest:  # the months between are expected of all, or are not any more
-        claim_months |= {later(latest, n + 1) for n in range(_months_between(latest, max(claim_months)))}
+        claim_months |= {later(latest, n + 1) for n in range(months_between(latest, max(claim_months)))}
     return Touched(
         frozenset(months["insurer_number"].drop_nulls()) | frozenset(relinked["insurer_number"]),
         frozenset(months["service_month"].drop_nulls()) | frozenset(relinked["service_month"]),
@@ -182,9 +191,9 @@ def months_of_relinked(links: pl.LazyFrame) -> pl.DataFrame:
     )
     spans = persons.filter((pl.col("persons") > 1) | pl.col("is_gone")).select("insurer_number", "first", "last").unique().collect()
     months = [(number, later(first, n)) for number, first, last in spans.iter_rows()
-              for n in range(_months_between(first, last) + 1)]  # fmt: skip
+              for n in range(months_between(first, last) + 1)]  # fmt: skip
     return pl.DataFrame(months, {"insurer_number": pl.String, "service_month": pl.Int32}, orient="row").unique()
 
 
-def _months_between(first: int, last: int) -> int:
+def months_between(first: int, last: int) -> int:
     return (last // 100 - first // 100) * 12 + last % 100 - first % 100
