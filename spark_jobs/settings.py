@@ -51,7 +51,9 @@ class Settings(BaseSettings):
 
     @property
     def warehouse(self) -> UPath:
-        return UPath(self.storage) if self.storage else UPath(self.home_path / "warehouse")
+        if self.storage:
+            return UPath(self.storage, use_listings_cache=False)  # Spark makes tables that a kept listing would not know
+        return UPath(self.home_path / "warehouse")
 
     @property
     def secrets_path(self) -> Path:

@@ -15,6 +15,8 @@ from compare import contents, contents_of, differences
 from served import BIN, ROOT, begun, ended, lake, services
 from upath import UPath
 
+from spark_jobs.settings import Settings
+
 pytestmark = [pytest.mark.long, pytest.mark.timeout(45 * 60)]
 
 INSURERS = {"06139901": "demo", "06279905": "west"}  # and the region of each
@@ -102,7 +104,7 @@ def _answers(port: int) -> bool:
 def test_two_insurers_at_once_give_the_lake_of_one_after_the_other(files: Path, wanted: Path, storage: str, request):
     more = request.getfixturevalue("s3") if storage == "S3" else {}
     place = delivered(files / storage.replace(" ", "_"), files, **more)
-    warehouse = UPath(more["LAKE_STORAGE"]) if more else UPath(place / "lake" / "warehouse")
+    warehouse = Settings(home=place / "lake", storage=more.get("LAKE_STORAGE")).warehouse
     with services(place, **more):
         ports = json.loads((place / "lake" / "services" / "ports.json").read_text())
         served = more | {"LAKE_SPARK_REMOTE": f"sc://localhost:{ports['connect']}", "LAKE_WAIT_SECONDS": "600"}
