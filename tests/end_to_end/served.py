@@ -1,7 +1,10 @@
-"""`lake` and the services as another process would call them, on a lake of its own: place/lake, place/secrets, and beside place config/ and files/."""
+"""`lake`, the services and an S3-compatible storage as other processes, on a lake of its own: place/lake, place/secrets; beside place config/, files/."""
 
 import os
+import re
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,3 +55,37 @@ def services(place: Path, **more: str) -> Iterator[Path]:
         yield place
     finally:
         call(place, BIN / "python", SERVICES, "stop", **more)
+
+
+@contextmanager
+def s3(log: Path) -> Iterator[dict[str, str]]:
+    """A server of S3's interface with the empty bucket `lake`, while the block lasts: what every process must know of it."""
+    import boto3
+
+    with log.open("w") as said:
+        server = subprocess.Popen([sys.executable, "-u", "-m", "moto.server", "-p", "0"], stdout=said, stderr=said)
+    try:
+        url = _url(server, log)
+        boto3.client("s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x").create_bucket(
+            Bucket="lake"
+        )
+        known = {
+            "ENDPOINT_URL": url,
+            "ACCESS_KEY_ID": "joint-office",
+            "SECRET_ACCESS_KEY": "invented",
+            "REGION": "us-east-1",
+            "ALLOW_HTTP": "true",
+        }
+        yield {f"AWS_{name}": value for name, value in known.items()}
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _url(server: subprocess.Popen, log: Path) -> str:
+    for _ in range(120):
+        if found := re.search(r"Running on (http://\S+)", log.read_text()):
+            return found[1]
+        assert server.poll() is None, log.read_text()
+        time.sleep(0.5)
+    raise AssertionError(log.read_text())

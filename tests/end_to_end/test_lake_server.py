@@ -3,17 +3,12 @@ files and on S3-compatible storage; the lake is the one that embedded mode makes
 
 import json
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from compare import contents, contents_of, differences
-from served import BIN, ROOT, begun, ended, lake, services
-from upath import UPath
+from served import BIN, ROOT, begun, ended, lake, s3, services
 
 from spark_jobs.settings import Settings
 
@@ -67,42 +62,18 @@ def wanted(files: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def s3(tmp_path_factory) -> Iterator[dict[str, str]]:
-    """A server of S3's interface with an empty bucket, and what every process must know of it."""
+def on_s3(tmp_path_factory) -> Iterator[dict[str, str]]:
     if not (ROOT / ".jars" / "storage").exists():
         pytest.skip("make setup-storage was not run")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("moto") / "log"
-    with log.open("w") as said:
-        server = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stdout=said, stderr=said)
-    known = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "joint-office", "AWS_SECRET_ACCESS_KEY": "invented",
-        "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true", "LAKE_STORAGE": "s3a://lake/tables",
-    }  # fmt: skip
-    with pytest.MonkeyPatch.context() as patched:  # this process reads the tables too
-        for name, value in known.items():
-            if name.startswith("AWS_"):
-                patched.setenv(name, value)
-        UPath("s3a://lake").mkdir(parents=True) if _answers(port) else pytest.fail(log.read_text())
-        yield known
-    server.terminate()
-    server.wait()
-
-
-def _answers(port: int) -> bool:
-    for _ in range(60):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return True
-        time.sleep(0.5)
-    return False
+    with s3(tmp_path_factory.mktemp("s3") / "log") as known, pytest.MonkeyPatch.context() as patched:
+        for name, value in known.items():  # this process reads the tables too
+            patched.setenv(name, value)
+        yield known | {"LAKE_STORAGE": "s3a://lake/tables"}
 
 
 @pytest.mark.parametrize("storage", ["local files", "S3"])
 def test_two_insurers_at_once_give_the_lake_of_one_after_the_other(files: Path, wanted: Path, storage: str, request):
-    more = request.getfixturevalue("s3") if storage == "S3" else {}
+    more = request.getfixturevalue("on_s3") if storage == "S3" else {}
     place = delivered(files / storage.replace(" ", "_"), files, **more)
     warehouse = Settings(home=place / "lake", storage=more.get("LAKE_STORAGE")).warehouse
     with services(place, **more):
