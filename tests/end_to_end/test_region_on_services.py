@@ -220,6 +220,7 @@ def kill_command(word: str) -> Callable[[Path], None]:
     return kill
 
 
+MOMENT = float(os.environ.get("KILL_MOMENT", "1"))  # the same kills earlier or later in each command: docs/verification.md has all runs
 KILLS = (  # while which command runs, after how many seconds, what
     ("ingest", 1, "the task", kill_command("ingest")),
     ("ingest", 2, "the scheduler", kill_service("airflow-scheduler")),
@@ -292,10 +293,10 @@ def test_whatever_is_killed_the_next_month_ends_as_if_nothing_had_happened(files
             if word != command:
                 continue
             engineer.wait(f"lake {word} runs", lambda word=word: command_of(served, word))
-            time.sleep(seconds)
+            time.sleep(seconds * MOMENT)
             kill(served)
             record_property("kills", 1)
-            print(f"{no}: killed {what} during lake {word}", flush=True)
+            print(f"{no}: killed {what} {seconds * MOMENT:g} s into lake {word}", flush=True)
 
     started(engineer)
     kill_during("ingest")
