@@ -1,14 +1,17 @@
-"""Tables on S3-compatible storage, without Spark: deliver, ingest, ingest again, care. (With Spark and the services: test_lake_server.py.)"""
+"""Tables on S3-compatible storage, without Spark: deliver, ingest, ingest again, care, erase. (With Spark and the services: test_lake_server.py.)"""
 
+import io
+from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 from compare import contents_of, differences
 from pydantic import ValidationError
 from served import s3
 
 from spark_jobs import delta, ingest, maintain, session
-from spark_jobs.identity import keys
+from spark_jobs.identity import erasure, keys
 from spark_jobs.landing import delivery
 from spark_jobs.settings import Settings
 
@@ -47,6 +50,20 @@ def test_the_lake_is_the_same_as_in_local_files(bucket: str, tmp_path: Path):
     assert wanted["silver.claim"].height and differences(found, wanted) == []
     assert not (there.home_path / "warehouse").exists()
     assert str(delta.opened(there, "silver.claim").table_uri).startswith("s3")
+
+    person = found["silver.claim"]["person_id1"].drop_nulls()[0]
+    assert any(person in text for text in every_text(there))
+    with session.hold_lake(there, "test"):
+        erasure.run(there, INSURER, [person])
+    assert not any(person in text for text in every_text(there)), "old versions and logs included"
+
+
+def every_text(settings: Settings) -> Iterator[str]:
+    """The content of every object, Parquet as text."""
+    files = settings.warehouse.fs
+    for name in files.find(str(settings.warehouse)):
+        content = files.cat_file(name)
+        yield str(pl.read_parquet(io.BytesIO(content), hive_partitioning=False).to_dicts()) if name.endswith(".parquet") else str(content)
 
 
 def test_a_storage_that_is_no_bucket_is_refused():
