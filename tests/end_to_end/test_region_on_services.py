@@ -1,16 +1,12 @@
 """The demo region from dropped deliveries to the approved publication, on real services, driven through Airflow's API with its scheduler;
 readers get the figures that embedded mode makes of the same files, also where everything that serves them is killed on the way."""
 
-import json
 import os
 import shutil
 import signal
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +14,7 @@ from pathlib import Path
 import polars as pl
 import psutil
 import pytest
+from airflow_api import INGEST, PUBLISH, REGION, Airflow, approve, asked, started
 from served import ROOT, call, lake, services
 
 from spark_jobs.publish.postgres import running
@@ -25,63 +22,8 @@ from spark_jobs.settings import Settings
 
 INVENTED = ("--members", "300", "--first-service-month", "202503", "--months", "3", "--seed", "1")
 LATER = "202506"  # 請求年月 from which on all comes after the first publication
-REGION, BACKFILL = "demo", "2026-11-demo"
-INGEST, PUBLISH = f"ingest_region__{REGION}", f"publish_region__{REGION}"
+BACKFILL = "2026-11-demo"
 MINUTES = 60
-
-
-class UnwellError(Exception):
-    """A server that does not answer, or not well."""
-
-
-class Airflow:
-    """Its API, as one of its users."""
-
-    def __init__(self, place: Path, user: str):
-        kept = place / "lake" / "services" / "ports.json"
-        self.url = f"http://127.0.0.1:{json.loads(kept.read_text())['airflow']}"
-        password = (place / "secrets" / "services" / f"user_{user}.password").read_text()
-        self.token = ""
-        self.token = self("POST", "/auth/token", {"username": user, "password": password})["access_token"]
-
-    def __call__(self, method: str, path: str, body: dict | None = None) -> dict:
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode() if body is not None else None, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as reply:
-                return json.load(reply)
-        except urllib.error.HTTPError as error:
-            told = f"{method} {path}: {error.code} {error.read()[:500]!r}"
-            raise (UnwellError if error.code >= 500 else AssertionError)(told) from None
-        except OSError as error:
-            raise UnwellError(f"{method} {path}: {error}") from None
-
-    def runs(self, dag: str) -> list[dict]:
-        return self("GET", f"/api/v2/dags/{dag}/dagRuns?order_by=-run_after")["dag_runs"]
-
-    def wait(self, told: str, found, minutes: int = 20):
-        """What `found` gives, once it gives something; a server that is being killed or comes up again is asked again."""
-        until = time.monotonic() + minutes * 60
-        while time.monotonic() < until:
-            with suppress(UnwellError):
-                if result := found():
-                    return result
-            time.sleep(3)
-        raise AssertionError(f"{told}: not in {minutes} minutes; {self.states()}")
-
-    def ended(self, dag: str, run_id: str | None = None) -> str:
-        """The state of a run (the newest), when it has ended."""
-
-        def state():
-            found = [run for run in self.runs(dag) if run_id in (None, run["dag_run_id"])]
-            return found[0]["state"] if found and found[0]["state"] in ("success", "failed") else None
-
-        return self.wait(f"{dag} ends", state)
-
-    def states(self) -> dict:
-        dags = (INGEST, "build_marts", PUBLISH)
-        tasks = lambda dag, run: self("GET", f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]  # noqa: E731
-        return {dag: [(t["task_id"], t["state"]) for run in self.runs(dag)[:1] for t in tasks(dag, run["dag_run_id"])] for dag in dags}
 
 
 def figures(place: Path) -> dict[str, list[tuple]]:
@@ -91,6 +33,11 @@ def figures(place: Path) -> dict[str, list[tuple]]:
         names = [name for (name,) in connection.execute("select table_name from information_schema.tables where table_schema = 'marts'")]
         read = lambda name: connection.execute(f"select row_to_json(t)::text from marts.{name} t order by 1").fetchall()  # noqa: E731
         return {name: read(name) for name in sorted(names) if name != "publication"}
+
+
+def users(place: Path) -> tuple[Airflow, Airflow]:
+    engineer, committee = (Airflow(place / "lake", place / "secrets", user) for user in ("engineer", "committee"))
+    return engineer, committee
 
 
 def drop(files: Path, is_wanted: Callable[[str], bool]) -> None:
@@ -237,31 +184,11 @@ KILLS = (  # while which command runs, after how many seconds, what
 )
 
 
-def started(engineer: Airflow) -> str:
-    return engineer("POST", f"/api/v2/dags/{INGEST}/dagRuns", {"logical_date": None})["dag_run_id"]
-
-
-def asked(engineer: Airflow) -> dict:
-    """The open question to the committee, once there is one."""
-    path = f"/api/v2/dags/{PUBLISH}/dagRuns/~/hitlDetails?response_received=false"
-    return engineer.wait("the committee is asked", lambda: engineer("GET", path)["hitl_details"])[0]
-
-
-def approve(committee: Airflow, question: dict) -> str:
-    """The run whose question was answered."""
-    task = question["task_instance"]
-    path = f"/api/v2/dags/{PUBLISH}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/-1/hitlDetails"
-    # People take longer: on a busy machine Airflow 3.3.2 takes an answer within seconds of the question for a lost task, and asks once more.
-    time.sleep(60)
-    committee("PATCH", path, {"chosen_options": ["Approve"], "params_input": {}})
-    return task["dag_run_id"]
-
-
 @pytest.mark.long
 @pytest.mark.timeout(MINUTES * 60)
 def test_a_region_is_published_through_airflow_and_figures_equal_embedded_mode(embedded, served, collector):
     wanted = embedded.publish()
-    engineer, committee = Airflow(served, "engineer"), Airflow(served, "committee")
+    engineer, committee = users(served)
     engineer.wait("the DAGs are there", lambda: engineer("GET", "/api/v2/dags?limit=100")["total_entries"] >= 6)
     for dag in (INGEST, "build_marts", PUBLISH):
         engineer("PATCH", f"/api/v2/dags/{dag}?update_mask=is_paused", {"is_paused": False})
@@ -297,7 +224,7 @@ def test_a_backfill_waits_beside_the_old_figures_until_it_is_accepted(files, ser
         "reason_ja: 薬価リストの確認後の再計算\nrequested_by: 共同事業事務局\nreviewed_by: データ品質担当\n",
         encoding="utf-8",
     )
-    engineer, committee = Airflow(served, "engineer"), Airflow(served, "committee")
+    engineer, committee = users(served)
     before, published = figures(served), publications(served)
     engineer("PATCH", "/api/v2/dags/backfill?update_mask=is_paused", {"is_paused": False})
     run = engineer("POST", "/api/v2/dags/backfill/dagRuns", {"logical_date": None, "conf": {"backfill": BACKFILL}})["dag_run_id"]
@@ -317,7 +244,7 @@ def test_whatever_is_killed_the_next_month_ends_as_if_nothing_had_happened(files
     """After the tests above: the later months are dropped, and each service and a task is killed on their way."""
     published = publications(served)
     drop(files, lambda month: month >= LATER)
-    engineer, committee = Airflow(served, "engineer"), Airflow(served, "committee")
+    engineer, committee = users(served)
 
     def kill_during(command: str) -> None:
         for no, (word, seconds, what, kill) in enumerate(KILLS):
