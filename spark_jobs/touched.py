@@ -44,13 +44,14 @@ class Touched:
         them are made anew.
         """
         figures = self._months_of_figures()
-        found = periods(figures)
+        found, untouched = periods(figures), self.known_months - self.service_months
         values: dict[str, Any] = {
             "insurer_number": sorted(self.insurers),
             "service_month": sorted(self.service_months),
             "claim_month": sorted(self.claim_months),
             "month_of_figure": sorted(figures),
             "first_month_of_past": later(min(figures), -LOOKS_BACK) if figures else None,
+            "first_month_of_last_year": later(max(untouched), -11) if untouched else None,  # the last month is none before these
             "period": {kind: sorted(months) for kind, months in found.items()},
             "month_of_period": _months(found),
             "month_of_fiscal_year": _months({"fiscal_year": found["fiscal_year"]}),

@@ -32,6 +32,12 @@ A model with config `replace_by` (its key columns among those below) then has on
     {%- if touched is not mapping or touched['first_month_of_past'] is none -%} true {%- else -%} {{ service_month }} >= {{ touched['first_month_of_past'] }} {%- endif -%}
 {%- endmacro %}
 
+{# The months that a projection starts from, in words that the scan of a table understands; a condition that says them exactly stands beside. #}
+{% macro within_last_year(month) -%}
+    {%- set touched = var('touched', none) -%}
+    {%- if touched is not mapping or touched.get('first_month_of_last_year') is none -%} true {%- else -%} {{ month }} >= {{ touched['first_month_of_last_year'] }} {%- endif -%}
+{%- endmacro %}
+
 {% macro touched_period(prefix='') -%}
     (
     {%- for kind, periods in var('touched')['period'].items() -%}

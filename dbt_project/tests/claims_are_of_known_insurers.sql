@@ -5,4 +5,5 @@ select
     count(*) as claim_count
 from {{ ref('stg_claims__claim') }} as claim
 left anti join {{ ref('stg_masters__insurer') }} as insurer on claim.insurer_number = insurer.insurer_number
+where {{ touched(['service_month'], 'claim') }}
 group by claim.insurer_number

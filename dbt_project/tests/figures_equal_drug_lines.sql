@@ -4,7 +4,7 @@ with line as (
     select use.*
     from {{ ref('int_drug_use') }} as use
     left semi join {{ ref('stg_masters__insurer') }} as insurer on use.insurer_number = insurer.insurer_number
-    where use.share_side is not null and use.quantity_claim_unit is not null
+    where use.share_side is not null and use.quantity_claim_unit is not null and {{ touched(['month_of_figure'], 'use') }}
 ),
 
 counted as (
@@ -28,6 +28,7 @@ published as (
     where
         scope = 'brand' and population_kind = 'all' and place_level = 'nation' and geography = 'facility_of_use'
         and ingredient_key = 'all' and setting = 'all' and period_kind = 'month'
+        and {{ touched(['period']) }}
     group by period
 ),
 
@@ -39,6 +40,7 @@ saved as (
     where
         population_kind = 'all' and place_level = 'nation' and geography = 'facility_of_use'
         and ingredient_key = 'all' and setting = 'all' and period_kind = 'month'
+        and {{ touched(['period']) }}
     group by period
 )
 

@@ -16,7 +16,7 @@
 {%- for name, level in levels.items() %}
     select '{{ name }}' as level_that_does_not_add_up
     from {{ ref('fct_generic_share') }}
-    where {{ level.where }}
+    where {{ level.where }} and {{ touched(['period']) }}
     group by {{ keys | reject('in', level.columns) | join(', ') }}
     having
         abs(sum(if({{ level.upper }}, numerator, -numerator))) > 0.001

@@ -138,5 +138,8 @@ def test_figures_look_back_on_a_touched_month_for_a_year_and_what_a_new_start_us
     found = touched.Touched(frozenset({OSAKA}), frozenset({202401}), frozenset(), frozenset(months)).variables(lake)
     assert found["month_of_figure"] == [touched.later(202401, no) for no in range(24)]
     assert found["first_month_of_past"] == 202301
+    assert found["first_month_of_last_year"] == touched.later(months[-1], -11)
+    newest = touched.Touched(frozenset({OSAKA}), frozenset({months[-1]}), frozenset(), frozenset(months)).variables(lake)
+    assert newest["first_month_of_last_year"] == touched.later(months[-2], -11), "the month may go, then its year begins earlier"
     earlier = touched.Touched(frozenset({OSAKA}), frozenset({202212}), frozenset(), frozenset(months)).variables(lake)
     assert earlier["month_of_figure"] == [202212, *months]

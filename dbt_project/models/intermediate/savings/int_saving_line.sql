@@ -8,6 +8,7 @@ with claim as (
         file_sha256,
         cast(patient_percent / 100 as decimal(3, 2)) as patient_rate
     from {{ ref('stg_claims__claim') }}
+    where {{ touched(['month_of_figure']) }}
 ),
 
 not_insured as (
@@ -21,7 +22,7 @@ not_insured as (
         on
             drug.insurer_number = claim.insurer_number and drug.service_month = claim.service_month
             and drug.claim_key = claim.claim_key and drug.file_sha256 = claim.file_sha256
-    where drug.is_paid_by_insurer = false
+    where drug.is_paid_by_insurer = false and {{ touched(['month_of_figure'], 'drug') }}
 ),
 
 line as (

@@ -1,3 +1,6 @@
+{{ config(materialized='table', replace_by=['service_month']) }}
+
+-- a month is named at each table read: through two joins Spark does not carry the condition on
 with saving as (
     select
         {{ unit_keys('line') }},
@@ -8,7 +11,7 @@ with saving as (
             named_struct('saving_kind', 'realised', 'saving_yen', line.saving_yen),
             named_struct('saving_kind', 'full', 'saving_yen', line.full_saving_yen)
         )) as kind
-    where kind.saving_yen is not null and line.is_paid_by_insurer
+    where kind.saving_yen is not null and line.is_paid_by_insurer and {{ touched(['service_month'], 'line') }}
     group by {{ unit_keys('line') }}, kind.saving_kind
 ),
 
@@ -20,6 +23,7 @@ claim as (
         claim.setting = 'inpatient' as is_inpatient,
         regexp_extract_all(claim.special_notes, '([0-9][0-9])', 1) as notes
     from {{ ref('stg_claims__claim') }} as claim
+    where {{ touched(['service_month'], 'claim') }}
 ),
 
 -- the band is the person's, so that the mark of any receipt of the month tells it; two that differ tell nothing
@@ -55,6 +59,7 @@ payer as (
         min(points_decided) as points_decided,
         min(copay_amount_yen) as copay_amount_yen
     from {{ ref('stg_claims__claim_payer') }}
+    where {{ touched(['service_month']) }}
     group by insurer_number, service_month, claim_key, file_sha256
 ),
 

@@ -28,6 +28,7 @@ ours as (
         and geography = 'facility_of_use'
         and period_kind = 'fiscal_year'
         and convention in ('claims_units', 'value')
+        and {{ touched(['period']) }}
 ),
 
 -- what the published series say of a share, in our keys

@@ -2,23 +2,17 @@
 
 with bundled as (
     select
-        claim.insurer_number,
-        claim.person_id,
-        claim.service_month,
-        claim.setting,
-        product.ingredient_key,
+        insurer_number,
+        person_id,
+        service_month,
+        setting,
+        ingredient_key,
         'facility_of_use' as geography,
-        case when left(claim.facility_code, 2) between '01' and '47' then left(claim.facility_code, 2) else '00' end as prefecture_code,
-        drug.quantity_claim_unit / product.claim_units_per_price_list_unit as quantity,
-        drug.quantity_claim_unit * product.saving_yen_per_claim_unit as saving_yen
-    from {{ ref('stg_claims__claim') }} as claim
-    inner join {{ ref('stg_claims__claim_drug') }} as drug
-        on
-            claim.insurer_number = drug.insurer_number and claim.service_month = drug.service_month
-            and claim.claim_key = drug.claim_key and claim.file_sha256 = drug.file_sha256
-    inner join {{ ref('int_product_month') }} as product
-        on claim.service_month = product.service_month and drug.drug_code = product.drug_code
-    where drug.bundle_kind = 'dpc' and product.product_role in ('BS', 'bioAG') and drug.quantity_claim_unit is not null
+        facility_prefecture_code as prefecture_code,
+        quantity_price_list_unit as quantity,
+        saving_yen
+    from {{ ref('int_drug_line') }}
+    where bundle_kind = 'dpc' and product_role in ('BS', 'bioAG') and quantity_claim_unit is not null
 ),
 
 of_insurer as (

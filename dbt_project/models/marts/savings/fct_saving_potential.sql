@@ -67,6 +67,7 @@ peer as (
     inner join {{ ref('stg_masters__scenario') }} as scenario on share.patient_count >= scenario.least_patient_count
     where
         scenario.scenario_kind = 'peer_share'
+        and {{ touched(['period'], 'share') }}
         and share.scope = 'brand'
         and share.convention = 'claims_units'
         and share.setting = 'all'

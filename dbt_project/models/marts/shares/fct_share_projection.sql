@@ -43,6 +43,7 @@ observed as (
         on {{ month_number('share.period') }} between last_month.month_number - 11 and last_month.month_number
     where
         {{ touched(['population_key'], 'share') }}
+        and {{ within_last_year('share.period') }}
         and share.scope = 'brand'
         and share.convention = 'claims_units'
         and share.setting = 'all'
