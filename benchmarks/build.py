@@ -64,7 +64,7 @@ def growth(data: Path) -> list[str]:
 
 
 def new_month(data: Path) -> list[str]:
-    """The same last month on histories of 12 and 36 months, each built before: time, and what is read of the history, by table."""
+    """The same last month on histories of 12, 24 and 36 months, each built before: time, and what is read of the history, by table."""
     files = Consortium(data, MEMBERS, max(HISTORIES) + 1)
     last, rows, of_table = files.months[-1], [], dict[str, dict[int, float]]()
     for months in HISTORIES:

@@ -30,9 +30,12 @@ class ExitCode(IntEnum):
     BUSY = 6
     MACHINE = 7
     GATE = 8
+    OUTDATED = 9
 
 
-NEEDS_A_PERSON = (ExitCode.USAGE, ExitCode.BAD_INPUT, ExitCode.BAD_CONFIG, ExitCode.NOT_READY, ExitCode.GATE)
+NEEDS_A_PERSON = (
+    ExitCode.USAGE, ExitCode.BAD_INPUT, ExitCode.BAD_CONFIG, ExitCode.NOT_READY, ExitCode.GATE, ExitCode.OUTDATED,
+)  # fmt: skip
 
 
 class LakeBusyError(AirflowException):
@@ -157,9 +160,9 @@ class LakeGates(LakeCommand):
         super().__init__(arguments=["gates", "--region", region], **kwargs)
 
     def execute(self, context) -> str:
-        code, said = self.run_lake(self.arguments, tolerated=(ExitCode.NOT_READY,))
-        if code == ExitCode.NOT_READY:
-            raise AirflowSkipException(f"{said} In Airflow: build_marts builds them and asks for their publication.")
+        code, said = self.run_lake(self.arguments, tolerated=(ExitCode.OUTDATED,))
+        if code == ExitCode.OUTDATED:
+            raise AirflowSkipException(f"{said} In Airflow: build_marts, which asks again; after lists were loaded start it yourself.")
         return said
 
 

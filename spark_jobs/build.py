@@ -121,9 +121,7 @@ def check_is_new(settings: Settings, where: str) -> None:
     """Stop where the marts are of an earlier state of the claims or lists, or half made: the next build would move their figures."""
     last = last_build(settings)
     if last is None or (_target(settings) / "unfinished").exists() or Inputs.now(settings).changed(last):
-        raise LakeError(
-            where, "marts older than the claims or lists", "marts of what is in the lake", "Run lake build.", ExitCode.NOT_READY
-        )
+        raise LakeError(where, "marts older than the claims or lists", "marts of what is in the lake", "Run lake build.", ExitCode.OUTDATED)
 
 
 @dataclass(frozen=True)

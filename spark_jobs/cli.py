@@ -27,7 +27,7 @@ app = typer.Typer(
 
 A month, by hand: **deliver** → **ingest** → **build** → **publish**. `lake status` says what is there.
 Exit codes: 0 done · 2 wrong call · 3 input to be mended by its sender · 4 configuration · 5 something must come first · 6 lake in use ·
-7 disk, folder or memory · 8 a gate stands in the way of publication.""",
+7 disk, folder or memory · 8 a gate stands in the way of publication · 9 marts older than the claims or lists.""",
 )
 masters_app = typer.Typer(no_args_is_help=True, help="Official lists: drugs, prices, biosimilars, NDB Open Data.")
 members_app = typer.Typer(no_args_is_help=True, help="Who was insured when: the insurer's member file.")

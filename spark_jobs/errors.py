@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     BUSY = 6  # another process holds the lake
     MACHINE = 7  # disk full, folder read-only, no memory: the machine's owner mends it
     GATE = 8  # a gate stands in the way of publication: mend what it names, or publish despite it with a reason
+    OUTDATED = 9  # the marts are older than the claims or lists: a build comes first
 
 
 class LakeError(Exception):

@@ -172,6 +172,10 @@ def start(settings: Settings) -> "SparkSession":
     if running := SparkSession.getActiveSession():
         return running
     check_environment()
+    if settings.storage and not STORAGE_JARS.exists():
+        raise LakeError(
+            str(STORAGE_JARS), "no jars of S3A", "them, since LAKE_STORAGE is set", "Run make setup-storage.", ExitCode.NOT_READY
+        )
     logs = settings.home_path / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)

@@ -52,9 +52,16 @@ def test_a_gate_that_stops_asks_nobody_and_tells(consortium, stub_lake, previewe
 
 def test_marts_that_are_older_than_the_claims_wait_for_their_build_and_need_nobody(consortium, stub_lake, previewed, run_dag, notices):
     consortium(INSURER)
-    stub_lake.answer(previewed | {"gates*": (5, "marts older than the claims or lists")})
+    stub_lake.answer(previewed | {"gates*": (9, "marts older than the claims or lists")})
     run = run_dag("publish_region__tiny")
     assert (run.state, set(run.states.values()), notices) == ("success", {"skipped"}, [])
+
+
+def test_gates_that_need_something_else_first_are_red(consortium, stub_lake, previewed, run_dag, notices):
+    consortium(INSURER)
+    stub_lake.answer(previewed | {"gates*": (5, "3 tables of an earlier version")})
+    run = run_dag("publish_region__tiny")
+    assert run.states["gates"] == "failed" and "exit code 5" in notices[0][1]
 
 
 def test_figures_that_are_published_already_ask_nobody(consortium, stub_lake, previewed, run_dag):

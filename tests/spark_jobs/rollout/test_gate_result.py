@@ -200,7 +200,7 @@ def test_gates_are_not_measured_on_marts_older_than_the_lake(sound):
     price(sound, date(2025, 10, 1))
     with pytest.raises(LakeError, match="marts older than the claims or lists") as error:
         gate_result.measure(sound, "first")
-    assert error.value.code == ExitCode.NOT_READY
+    assert error.value.code == ExitCode.OUTDATED
 
 
 @pytest.fixture
