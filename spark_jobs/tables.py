@@ -312,6 +312,8 @@ birth_month | int | 生年月, YYYYMM
 beneficiary_class | string | 本人・家族 …, of the latest claim
 first_service_month | int | first 診療年月 seen
 last_service_month | int | last 診療年月 seen
+kana_service_month | int | 診療年月 of the claim that person_id2_kana is of
+kanji_service_month | int | 診療年月 of the claim that person_id2_kanji is of
 key_version | int | version of the key
 """),
     key=("insurer_number", "person_id1"),

@@ -14,7 +14,7 @@ from spark_jobs.claim_format import layouts, privacy
 from spark_jobs.claim_format.cell import split
 from spark_jobs.claim_format.codes import insurer_number
 from spark_jobs.claim_format.japanese_calendar import western_expr
-from spark_jobs.identity.pseudonym import normalised, of_normalised
+from spark_jobs.identity.pseudonym import pseudonyms
 
 PARTS: dict[str, dict[str, tuple[str, ...]]] = {  # what identifies, beside birth date and sex: record → mark → fields of the same line
     "HO": {"id1": ("insurer_number", "insured_symbol", "insured_number"), "workplace": ("insurer_number", "insured_symbol")},
@@ -60,7 +60,7 @@ def replaced(lines: pl.DataFrame, receipts: pl.DataFrame, bundle: Bundle, keys: 
     kept = lines.filter(pl.col("rule").is_null())
     if form == "claim":
         kept = _padded(kept, kind)
-    of_receipt = receipts.select("owner", *(normalised(receipts[name]) for name in BIRTH_AND_SEX))
+    of_receipt = receipts.select("owner", *BIRTH_AND_SEX)
     found: dict[str, pl.DataFrame] = {}
     clear: dict[str, pl.DataFrame] = {}
     for (record_id,), of_record in kept.partition_by("record_type", as_dict=True, maintain_order=True).items():
@@ -125,7 +125,7 @@ def _replaced(
     place = {field.name_en: str(field.pos + prefix) for field in record.fields if field.pos + prefix <= last}
     parts = PARTS.get(record.record_id, {})
     texts = of_receipt[lines["rid"] - 1].with_columns(
-        normalised(fields[place[name]]).alias(name) for name in {name for names in parts.values() for name in names}
+        fields[place[name]].alias(name) for name in {name for names in parts.values() for name in names}
     )
     values: dict[str, pl.Expr | pl.Series] = {}
     for pos, mark in marks.items():
@@ -137,7 +137,7 @@ def _replaced(
         elif mark in parts:
             named = (fields[str(pos + prefix)].str.strip_chars(" \u3000") != "").arg_true()
             names = (*parts[mark], *(BIRTH_AND_SEX if mark in WITH_BIRTH_AND_SEX else ()))
-            made = of_normalised(keys.chains, *texts[named].select("owner", *names))
+            made = pseudonyms(keys.chains, *texts[named].select("owner", *names))
             values[str(pos + prefix)] = pl.repeat("", fields.height, eager=True).scatter(named, made)
         else:
             values[str(pos + prefix)] = pl.lit("")

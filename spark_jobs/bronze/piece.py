@@ -51,7 +51,7 @@ def bundles(files: "Sequence[DeliveredFile]", piece_bytes: int = PIECE_BYTES) ->
     """All pieces of these files, bundled; files that are gone or changed are left out and returned."""
     held: dict[tuple[str, str], list[Piece]] = {}
     lost: list[LostFileError] = []
-    for file in files:
+    for file in sorted(files, key=lambda file: file.insurer_number):  # in the order of months
         try:
             held.setdefault((file.claim_form, file.claim_kind), []).extend(cut(file, piece_bytes))
         except LostFileError as error:

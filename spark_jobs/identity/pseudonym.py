@@ -1,7 +1,7 @@
 """Pseudonyms: HMAC-SHA-256 of normalised text, lower hex, with the keys of the claim's insurer.
 
 Key versions are a chain: version n is the HMAC, under key n, of the pseudonym of version n - 1, so that a rotation links old pseudonyms
-to new ones without clear text. Each distinct text is hashed once.
+to new ones without clear text. What several rows have in common is made one and hashed once.
 """
 
 from collections.abc import Sequence
@@ -36,24 +36,21 @@ def pseudonym(chain: Sequence[bytes], *parts: str) -> str:
 
 def pseudonyms(chains: dict[str, Sequence[bytes]], owner: pl.Series, *parts: pl.Series) -> pl.Series:
     """Pseudonyms of rows: `owner` names the chain of each row, `parts` what identifies (null = empty)."""
-    return of_normalised(chains, owner, *(normalised(part.fill_null("")) for part in parts))
-
-
-def of_normalised(chains: dict[str, Sequence[bytes]], owner: pl.Series, *parts: pl.Series) -> pl.Series:
-    """The same of parts that are normalised, which a caller does once where he needs one in several pseudonyms."""
-    named = [part.alias(f"part_{i}") for i, part in enumerate(parts)]
-    texts = pl.DataFrame([owner.alias("owner"), *named]).select(pl.concat_str(pl.all(), separator=SEPARATOR)).to_series().to_list()
+    names = [f"part_{i}" for i in range(len(parts))]
+    rows = pl.DataFrame([owner.alias("owner"), *(part.alias(name) for name, part in zip(names, parts, strict=True))])
+    distinct = rows.unique()  # a person is on many receipts
+    texts = distinct.select("owner", pl.concat_str(*(normalised(distinct[name].fill_null("")) for name in names), separator=SEPARATOR))
     begun = {name: [_begun(key) for key in chain] for name, chain in chains.items()}
-    known = {}
-    for owned in set(texts):
-        name, _, text = owned.partition(SEPARATOR)
+    made = []
+    for name, text in texts.iter_rows():
         for with_inner, with_outer in begun[name]:
             inner, outer = with_inner.copy(), with_outer.copy()
             inner.update(text.encode())
             outer.update(inner.digest())
             text = outer.hexdigest()
-        known[owned] = text
-    return pl.Series("pseudonym", [known[owned] for owned in texts], pl.String)
+        made.append(text)
+    known = distinct.with_columns(pseudonym=pl.Series(made, dtype=pl.String))
+    return rows.join(known, on=rows.columns, how="left", maintain_order="left", nulls_equal=True)["pseudonym"]
 
 
 def _begun(key: bytes) -> "tuple[HASH, HASH]":

@@ -199,8 +199,13 @@ def _header_parts() -> dict[str, pl.Expr]:
 
 def _key(parts: pl.DataFrame) -> pl.Series:
     """32 hex digits of the parts as sent."""
-    texts = parts.select(pl.concat_str(pl.all().fill_null(""), separator=SEPARATOR).alias("key"))["key"]
-    return pl.Series("receipt_key", [hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts], pl.String)
+    texts = parts.select(text=pl.concat_str(pl.all().fill_null(""), separator=SEPARATOR))
+    keys = texts.unique().with_columns(receipt_key=pl.col("text").map_elements(_digest, pl.String))
+    return texts.join(keys, on="text", how="left", maintain_order="left")["receipt_key"]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def age(month: pl.Expr, birth_month: pl.Expr) -> pl.Expr:

@@ -15,6 +15,8 @@ How the review bodies mark returns in what they deliver to insurers is [unconfir
 """
 
 from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 
 import polars as pl
 
@@ -93,8 +95,8 @@ def _returns_by_key(copies: pl.DataFrame) -> pl.DataFrame:
 def _timeline(counting: pl.DataFrame) -> pl.DataFrame:
     """Per copy that is known at some time: `known_to_claim_month`."""
     rows = []
-    for _, claim in counting.sort("claim_key", "claim_month").group_by("claim_key", maintain_order=True):
-        rows += _states(claim.iter_rows(named=True))
+    for _, claim in groupby(counting.sort("claim_key", "claim_month").iter_rows(named=True), itemgetter("claim_key")):
+        rows += _states(claim)
     schema: dict[str, pl.DataType | type[pl.DataType]] = {name: counting.schema[name] for name in COPY} | {"known_to_claim_month": pl.Int32}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
