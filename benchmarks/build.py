@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.files import Consortium
-from benchmarks.lake import Lake
+from benchmarks.lake import Lake, by_table
 
 MEMBERS = 3000  # the demo's
 GROWTH = (1, 4, 16)
@@ -66,7 +66,7 @@ def growth(data: Path) -> list[str]:
 def new_month(data: Path) -> list[str]:
     """The same last month on histories of 12, 24 and 36 months, each built before: time, and what is read of the history, by table."""
     files = Consortium(data, MEMBERS, max(HISTORIES) + 1)
-    last, rows, of_table = files.months[-1], [], dict[str, dict[int, float]]()
+    last, rows, of_table = files.months[-1], [], dict[int, dict[str, float]]()
     for months in HISTORIES:
         lake = _lake(data)
         for month in files.months[-1 - months : -1]:  # as it comes: one delivery and one ingest a month
@@ -81,19 +81,11 @@ def new_month(data: Path) -> list[str]:
             f"| {months} | {seen.seconds:,.0f} | {built.seconds:,.0f} | {seen.cpu_seconds:,.0f} | {built.models} | {len(before):,} | "
             f"{read:,} | {read_mb:,.1f} |"
         )
-        for path in before & set(seen.opened):
-            schema, name = path.relative_to(lake.home / "warehouse").parts[:2]
-            held = of_table.setdefault(f"{schema.removesuffix('.db')}.{name}", dict.fromkeys(HISTORIES, 0.0))
-            held[months] += seen.opened[path] / 1e6
+        of_table[months] = lake.read_of_history(seen, before)
         lake.remove()
-    least, most = min(HISTORIES), max(HISTORIES)
-    grown = sorted(((held[most] - held[least], name) for name, held in of_table.items()), reverse=True)
     return [
         "| Months before | s, whole process | s, dbt's clock | CPU s | Models built | Parquet files there | of them read | MB of those |",
-        "|---|---|---|---|---|---|---|---|", *rows, "",
-        "MB by table, of those that grow with the history:", "",
-        f"| Table | {' | '.join(f'{months} months' for months in HISTORIES)} |", f"|---|{'---|' * len(HISTORIES)}",
-        *(f"| `{name}` | {' | '.join(f'{of_table[name][months]:,.2f}' for months in HISTORIES)} |" for more, name in grown if more > 0.005),
+        "|---|---|---|---|---|---|---|---|", *rows, "", *by_table(of_table),
     ]  # fmt: skip
 
 

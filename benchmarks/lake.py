@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import polars as pl
@@ -55,5 +56,25 @@ class Lake:
     def parquet_files(self) -> set[Path]:
         return set((self.home / "warehouse").rglob("*.parquet"))
 
+    def read_of_history(self, seen: Measured, before: set[Path]) -> dict[str, float]:
+        """Table → MB of its data files of `before` that were opened."""
+        read: dict[str, float] = defaultdict(float)
+        for path in before & set(seen.opened):
+            schema, name = path.relative_to(self.home / "warehouse").parts[:2]
+            read[f"{schema.removesuffix('.db')}.{name}"] += seen.opened[path] / 1e6
+        return read
+
     def remove(self) -> None:
         shutil.rmtree(self.place, ignore_errors=True)
+
+
+def by_table(read: dict[int, dict[str, float]]) -> list[str]:
+    """Lines of a page: MB of the history that were read, by table, of those that grow with its months (month count → table → MB)."""
+    least, most = min(read), max(read)
+    grown = {name: read[most].get(name, 0) - read[least].get(name, 0) for name in {name for found in read.values() for name in found}}
+    names = [name for name, more in sorted(grown.items(), key=lambda item: -item[1]) if more > 0.005]
+    return [
+        "MB by table, of those that grow with the history:", "",
+        f"| Table | {' | '.join(f'{months} months' for months in read)} |", f"|---|{'---|' * len(read)}",
+        *(f"| `{name}` | {' | '.join(f'{found.get(name, 0):,.2f}' for found in read.values())} |" for name in names),
+    ]  # fmt: skip

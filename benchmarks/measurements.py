@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import build, measure
 from benchmarks.files import Files
-from benchmarks.lake import Lake
+from benchmarks.lake import Lake, by_table
 from benchmarks.measure import Measured
 
 HISTORIES = (1, 12, 36)
@@ -108,7 +108,7 @@ def new_month(bench: Bench) -> list[str]:
     """The same last month on histories of 1, 12 and 36 months: time, and what is read of the history."""
     files = Files(bench.data, max(bench.megabytes / 2, 20))
     last = files.months[-1]
-    rows, seconds = [], {}
+    rows, seconds, of_table = [], {}, dict[int, dict[str, float]]()
     for months in HISTORIES:
         history = files.months[-1 - months : -1]
         if len(history) < months:
@@ -129,6 +129,7 @@ def new_month(bench: Bench) -> list[str]:
             seen = lake.run("ingest", is_watched=True)
             times.append(seen.seconds)
             read, read_mb = seen.opened_before(before)
+            of_table[months] = lake.read_of_history(seen, before)
             made = len(lake.parquet_files() - before)
             shutil.rmtree(lake.inbox)
             shutil.rmtree(lake.home)
@@ -141,7 +142,7 @@ def new_month(bench: Bench) -> list[str]:
     return [
         "| Months before | MB of the month | s | CPU s | Parquet files there | of them read | MB of those | Files made |",
         "|---|---|---|---|---|---|---|---|", *rows, "",
-        f"**{most / first:.2f} × the time** at most, against one month of history (medians of {bench.rounds}).",
+        f"**{most / first:.2f} × the time** at most, against one month of history (medians of {bench.rounds}).", "", *by_table(of_table),
     ]  # fmt: skip
 
 
