@@ -7,7 +7,7 @@ and one process commits them (`put`): a table has one committer. A commit takes 
 import json
 import time
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -120,28 +120,60 @@ def write_parts(settings: Settings, table: Table, rows: pl.DataFrame) -> list[Pa
 
 def read_part(settings: Settings, part: Part) -> pl.DataFrame:
     """The rows of a part, its partition included."""
-    rows = pl.read_parquet(str(settings.table_path(part.table) / part.path), hive_partitioning=False)
-    return rows.with_columns(**{name: pl.lit(value, pl.String) for name, value in part.partition.items()})
+    return _read(settings, part.table, part.path, part.partition)
+
+
+def _read(settings: Settings, table: str, path: str, partition: Mapping[str, str | None]) -> pl.DataFrame:
+    rows = pl.read_parquet(str(settings.table_path(table) / path), hive_partitioning=False)
+    return rows.with_columns(**{name: pl.lit(value, pl.String) for name, value in partition.items()})
 
 
 def put(settings: Settings, table: Table, parts: Sequence[Part], where: Where) -> None:
     """Commit parts, all at once; rows that `where` names, left by a run that was killed, are taken out before."""
     held = opened(settings, table.name)
-    if _may_hold(held, where):
+    if _that_may_hold(held, where).height:
         delete(settings, table, where)
         held.update_incremental()
-    if parts:
-        now = int(time.time() * 1000)
-        actions: list[AddAction | RemoveAction] = [AddAction(x.path, x.size, x.partition, now, True, x.stats) for x in parts]
+    _commit(held, table, parts)
+
+
+def change(
+    settings: Settings, table: Table, where: Where, changed: Callable[[pl.DataFrame], pl.DataFrame], new: pl.DataFrame | None = None
+) -> None:
+    """Rows as `changed` makes them (all rows of a data file that may hold what `where` names), and new ones beside them, in one commit.
+
+    Each data file has a file of its own in its place. What writes by a condition (delta-rs, Spark) puts what it touches of a partition
+    into one file, which then holds more months with every month, and is read and written for each.
+    """
+    held, removed, parts = opened(settings, table.name), [], list[Part]()
+    files = _that_may_hold(held, where)
+    for file in files.iter_rows(named=True):
+        partition = {name: file[f"partition.{name}"] for name in table.partition_by}
+        rows = shaped(table, _read(settings, table.name, file["path"], partition))
+        if not (after := changed(rows)).equals(rows):
+            removed.append(RemoveAction(file["path"], True, _now(), file["size_bytes"], partition))
+            parts += write_parts(settings, table, after)
+    if new is not None:
+        parts += write_parts(settings, table, new)
+    _commit(held, table, parts, removed)
+
+
+def _commit(held: DeltaTable, table: Table, parts: Sequence[Part], removed: Sequence[RemoveAction] = ()) -> None:
+    added: list[AddAction | RemoveAction] = [AddAction(x.path, x.size, x.partition, _now(), True, x.stats) for x in parts]
+    if actions := [*added, *removed]:
         held.create_write_transaction(actions, "append", schema(table), partition_by=list(table.partition_by))
 
 
-def _may_hold(held: DeltaTable, where: Where) -> bool:
-    """Whether a row may satisfy `where`, as far as the partitions and statistics in the table's log tell; no data file is opened."""
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _that_may_hold(held: DeltaTable, where: Where) -> pl.DataFrame:
+    """Data files in which a row may satisfy `where`, as far as the partitions and statistics in the table's log tell; none is opened."""
     files = pl.DataFrame(held.get_add_actions(flatten=True))
     for name, values in where.items():
         if not values:
-            return False
+            return files.clear()
         if f"partition.{name}" in files.columns:
             files = files.filter(pl.col(f"partition.{name}").is_in(list(values)))
         elif {f"min.{name}", f"max.{name}"} <= set(files.columns):
@@ -149,7 +181,7 @@ def _may_hold(held: DeltaTable, where: Where) -> bool:
             ordered = pl.Series(sorted(values), dtype=least.dtype)
             next_value = ordered.gather(ordered.search_sorted(least).clip(upper_bound=ordered.len() - 1))
             files = files.filter(next_value.is_between(least, most) | least.is_null() | most.is_null())
-    return files.height > 0
+    return files
 
 
 def _statistics(table: Table, rows: pl.DataFrame) -> str:
@@ -173,7 +205,7 @@ def _skipping(table: Table) -> list[str]:
 
 def is_empty(settings: Settings, table: Table, where: Where) -> bool:
     """Whether no row satisfies `where`; files whose statistics say so are not opened."""
-    if not _may_hold(opened(settings, table.name), where):
+    if not _that_may_hold(opened(settings, table.name), where).height:
         return True
     return scan(settings, table, where).select(list(where)).head(1).collect().is_empty()
 

@@ -148,14 +148,17 @@ def _detail() -> pl.Expr:
 
 
 def _with_field_modes(lines: pl.DataFrame, bundle: Bundle) -> pl.Series:
-    """`own_rule` with field_mode where a kept field of a line that names a person is not of its mode and length (max_bytes): a name or a
-    number may stand there. In the claim form so for every record: a comma in a text (no escape exists) shifts what follows, and trailing
-    fields may be missing, so that the count of fields tells little."""
+    """`own_rule` with field_mode where a kept field is not of its mode and length (max_bytes): a name or a number may stand there. So for
+    lines that name a person, and for records that such a line, its identifier broken, could pass for by its count of fields. In the claim
+    form for every record: a comma in a text (no escape exists) shifts what follows, and trailing fields may be missing, so that the count
+    tells little."""
     form, kind = bundle.claim_form, bundle.claim_kind
     marks = privacy.marks(kind, form)
     found = lines["own_rule"]
     records = layouts.records(kind, form)
-    for record_id in records if form == "claim" else (name for name in OF_PERSONS if name in records):
+    counts = {records[name].length for name in OF_PERSONS if name in records}
+    alike = [name for name, record in records.items() if record.length in counts or record.is_open]
+    for record_id in records if form == "claim" else alike:
         of_record = marks.get(record_id, {})
         record, before = layouts.record(kind, record_id, form), "[^,]*," * prefix_fields(form)
         cells_ = "".join(f",{'[^,]*' if x.pos in of_record else _mode(x)}" for x in record.fields[1:])

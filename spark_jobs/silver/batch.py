@@ -179,24 +179,19 @@ def _apply(settings: Settings, changed: pl.DataFrame, now: pl.DataFrame) -> None
 
 def _replace_receipts(settings: Settings, table: Table, receipts: pl.DataFrame, rows: pl.DataFrame | None) -> None:
     """Rows of exactly these receipts out, others in, in one commit."""
-    where = {name: set(receipts[name]) for name in ("claim_month", *COPY)}  # names also other receipts of these files: they are kept
-    held = delta.scan(settings, table, where).collect()
-    if held.height or rows is not None:
-        kept = delta.shaped(table, held.join(receipts, on=COPY, how="anti"))
-        delta.replace(settings, table, pl.concat([kept, *([delta.shaped(table, rows)] if rows is not None else [])]), where)
+    where = {name: set(receipts[name]) for name in ("claim_month", *COPY)}
+    delta.change(settings, table, where, lambda held: held.join(receipts, on=COPY, how="anti", maintain_order="left"), rows)
 
 
 def _set_last_month(settings: Settings, claims: pl.DataFrame) -> None:
     if not claims.height:
         return
-    source = claims.select(*COPY, "known_to_claim_month")
-    scope = delta.condition({"claim_month": set(claims["claim_month"]), "file_sha256": set(claims["file_sha256"])})
-    scope = " and ".join(f"held.{part}" for part in scope.split(" and "))
-    pairs = " and ".join(f"held.{name} = new.{name}" for name in COPY)
-    held = delta.opened(settings, CLAIM.name)
-    held.merge(source.to_arrow(), f"{pairs} and {scope}", "new", "held").when_matched_update(
-        {"known_to_claim_month": "new.known_to_claim_month"}
-    ).execute()
+    now = claims.select(*COPY, now="known_to_claim_month")
+    known_to = pl.coalesce("now", "known_to_claim_month").alias("known_to_claim_month")
+    delta.change(
+        settings, CLAIM, {name: set(claims[name]) for name in ("claim_month", "file_sha256")},
+        lambda held: held.join(now, on=COPY, how="left", maintain_order="left").with_columns(known_to).drop("now"),
+    )  # fmt: skip
 
 
 def _read_again(settings: Settings, claims: pl.DataFrame, now: pl.DataFrame) -> dict[Table, pl.DataFrame]:

@@ -45,6 +45,10 @@ FILES = {  # name → (content, line end)
     "bad_byte.csv": (receipts(same, lambda r: r.replace("見本傷病", "見本\udcff傷病"), same), "\r\n"),
     "name_as_payer.csv": (receipts(same, lambda r: r.replace(f"HO,{INSURER}", "HO,見本花子"), same), "\r\n"),
     "number_as_branch.csv": (receipts(same, lambda r: r.replace("1,5,0,SY", "1,5,0,SN,1,01,,,,1234599,,\n1,5,0,SY"), same), "\r\n"),
+    "number_as_correction.csv": (  # an SN whose identifier is broken has as many fields as a JY
+        receipts(same, lambda r: r.replace("1,5,0,SY", f"1,5,0,JY,1,02,{INSURER},見本,１２３４５,00,,\n1,5,0,SY"), same),
+        "\r\n",
+    ),
     "unknown.csv": (receipts(same, lambda r: r.replace(",SY,", ",ZZ,"), same), "\r\n"),
     "prefix.csv": (receipts(same, lambda r: r.replace("1,5,0,SY", "x,5,0,SY"), same), "\r\n"),
     "blank.csv": (receipts(same, lambda r: r.replace("1,6,0,SI", "\n1,6,0,SI"), same), "\r\n"),
@@ -175,6 +179,7 @@ def test_deviations_that_are_accepted(taken: SimpleNamespace) -> None:
         ("bad_byte.csv", "bad_byte", 19, "SY: a byte that is no character"),
         ("unknown.csv", "unknown_record", 19, "ZZ"),
         ("number_as_branch.csv", "field_mode", 19, "SN: a field that does not fit its mode or length"),
+        ("number_as_correction.csv", "field_mode", 19, "JY: a field that does not fit its mode or length"),
         ("prefix.csv", "bad_prefix", 19, None),
     ],
 )
@@ -182,7 +187,7 @@ def test_a_bad_line_keeps_its_receipt_out_and_only_that(
     taken: SimpleNamespace, name: str, rule: str, line_no: int, detail: str | None
 ) -> None:
     assert _kept(taken, name) == {1: 14, 3: 14}
-    assert _out(taken, name) == {(2, rule): 1, (2, "receipt_of_bad_line"): 14 if name == "number_as_branch.csv" else 13}
+    assert _out(taken, name) == {(2, rule): 1, (2, "receipt_of_bad_line"): 14 if name.startswith("number_as") else 13}
     bad = next(r for r in taken.quarantine if r["file"] == name and r["rule"] == rule)
     assert (bad["line_no"], bad["detail"]) == (line_no, detail)
     assert _told(taken, name)[0].startswith("stop receipt_of_bad_line line 15: ")
