@@ -67,6 +67,11 @@ def explained(error: BaseException, place: Path) -> LakeError | None:
         if (number := _errno(cause)) in OF_MACHINE:
             return LakeError(_place(cause) or str(place), *OF_MACHINE[number], ExitCode.MACHINE)
         match type(cause).__name__:  # by name: deltalake is loaded only where it is used
+            case "CommitFailedError" if "Unsupported table features" in str(cause):  # this phrase alone is looked for
+                return LakeError(
+                    str(place), "a table of an earlier build, with features that only Spark writes", "tables as this version builds them",
+                    "Make the tables of dbt anew: the commands of docs/runbooks/restore.md from `rm -rf` on.", ExitCode.NOT_READY,
+                )  # fmt: skip
             case "CommitFailedError":
                 return LakeError(
                     str(place), "another program wrote to the same table meanwhile", "one writer at a time",

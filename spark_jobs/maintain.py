@@ -14,7 +14,6 @@ from math import ceil
 import polars as pl
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import DeltaError
 from upath import UPath
 
 from spark_jobs import delta, log, tables
@@ -90,12 +89,8 @@ def _care(path: UPath, table: Table | None, keep_days: int, pinned: list[int]) -
     if table is not None:
         care.folded = _fold_months(path, table) if MONTH in table.column_names and table.partition_by else _compact(path)
     care.files_after = len(DeltaTable(str(path)).file_uris())
-    try:
-        care.removed, care.bytes_freed = _vacuum(path, keep_days, pinned)
-        care.checkpoint = _checkpoint(path, is_pinned=bool(pinned))
-    except DeltaError:  # a table of Spark with a feature that delta-rs does not write; its own writer cleans it
-        if table is not None:
-            raise
+    care.removed, care.bytes_freed = _vacuum(path, keep_days, pinned)
+    care.checkpoint = _checkpoint(path, is_pinned=bool(pinned))
     return care
 
 

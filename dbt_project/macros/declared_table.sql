@@ -22,12 +22,12 @@ What is made whole is written in order of time, some months a file, so that a la
                 {%- if column.description %} comment '{{ quoted_text(column.description) }}'{% endif %}
                 {{- ',' if not loop.last }}
                 {%- endfor %}
-            ) using delta {{ clustered_cols('cluster by') }} {{ comment_clause() }}
+            ) using delta {{ comment_clause() }}
         {%- endcall -%}
         insert into {{ relation }} by name
         {{ in_order_of_time(compiled_code) }}
     {%- else -%}
-        create or replace table {{ relation }} using delta {{ clustered_cols('cluster by') }} {{ comment_clause() }} as
+        create or replace table {{ relation }} using delta {{ comment_clause() }} as
         {{ in_order_of_time(compiled_code) }}
     {%- endif -%}
 {%- endmacro %}
@@ -44,12 +44,6 @@ What is made whole is written in order of time, some months a file, so that a la
         )
     {%- else -%} {{ compiled_code }}
     {%- endif -%}
-{%- endmacro %}
-
-{# liquid_by: columns of Delta's liquid clustering #}
-{% macro spark__clustered_cols(label, required=false) -%}
-    {%- set columns = config.get('liquid_by') -%}
-    {%- if columns -%} cluster by ({{ columns | join(', ') }}) {%- endif -%}
 {%- endmacro %}
 
 {% macro spark__comment_clause() -%}

@@ -1,4 +1,4 @@
-{{ config(materialized='table', liquid_by=['insurer_number', 'service_month'], replace_by=['insurer_number', 'service_month']) }}
+{{ config(materialized='table', replace_by=['insurer_number', 'service_month']) }}
 
 with line as (
     select

@@ -1,4 +1,4 @@
-{{ config(materialized='table', liquid_by=['service_month'], replace_by=['service_month']) }}
+{{ config(materialized='table', replace_by=['service_month']) }}
 
 {%- set least_joined_yen = 21000 %} {#- 世帯合算: a unit of under-70s below it stands alone #}
 {%- set least_cap_yen = 24600 %} {#- the lowest cap of any band of under-70s: 多数回 of オ #}

@@ -1,4 +1,4 @@
-{{ config(materialized='table', liquid_by=['service_month'], replace_by=['month_of_figure']) }}
+{{ config(materialized='table', replace_by=['month_of_figure']) }}
 
 with claim as (
     select

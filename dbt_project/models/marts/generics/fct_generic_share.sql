@@ -1,4 +1,4 @@
-{{ config(liquid_by=['population_key', 'period'], replace_by=['population_key', 'period']) }}
+{{ config(replace_by=['population_key', 'period']) }}
 
 with of_insurer as (
     select

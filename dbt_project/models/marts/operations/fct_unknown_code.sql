@@ -1,4 +1,4 @@
-{{ config(liquid_by=['population_key', 'service_month'], replace_by=['population_key', 'service_month']) }}
+{{ config(replace_by=['population_key', 'service_month']) }}
 
 with known as (
     select distinct

@@ -1,4 +1,4 @@
-{{ config(liquid_by=['population_key', 'period'], replace_by=['population_key', 'period']) }}
+{{ config(replace_by=['population_key', 'period']) }}
 
 -- persons are known within one insurer, so that those of a population are a sum
 with summed as (
