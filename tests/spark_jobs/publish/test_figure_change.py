@@ -9,7 +9,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from spark_jobs import delta, maintain, tables, touched
-from spark_jobs.publish import figure_change, marts
+from spark_jobs.publish import figure_change, marts, serving
 from tests.lakes import lake_at
 
 TOKYO, OSAKA = "06139901", "06279905"
@@ -93,6 +93,25 @@ def test_a_price_moves_yen_and_a_rule_moves_all(lake):
     assert causes == {("all", 2025, "value"): "price", (OSAKA, 2025, "claims_units"): "unexplained"}
     build(lake, *[row | {"share_ratio": Decimal("0.3")} for row in rows], code="other")
     assert {row[2] for row in publish(lake)[1].values()} == {"rule"}
+
+
+@pytest.mark.parametrize("mart", figure_change.FIGURES)
+def test_every_key_of_a_figure_is_in_the_key_of_its_change(lake, mart):
+    """Rows that differ in one key column of their mart are changes of their own."""
+    keys, figure = serving.GRAIN[mart], figure_change.FIGURES[mart]
+    row = {name: 2024 if name == "period" else "x" for name in keys}
+    rows = [row, *(row | {name: 2025 if name == "period" else "y"} for name in keys)]
+
+    def put(value: str) -> None:
+        frame = pl.DataFrame([row | {figure: Decimal(value)} for row in rows]).cast({"period": pl.Int32})
+        write_deltalake(lake.table_path(f"marts.{mart}"), frame, mode="overwrite", schema_mode="overwrite")
+
+    put("0.1")
+    publish(lake)
+    put("0.2")
+    publish(lake)
+    changes = marts.read(lake)[figure_change.NAME].frame().filter(pl.col("mart") == mart)
+    assert changes.height == len(rows) and not changes.select(figure_change.KEY).is_duplicated().any()
 
 
 def test_a_published_version_outlives_maintenance(lake):
