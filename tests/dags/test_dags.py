@@ -40,6 +40,8 @@ def faults_of_dag(dag, file: Path) -> set[str]:
         found.add("retries: with a delay")
     if not dag.deadline:
         found.add("deadline: somebody is told when it takes too long")
+    elif any(type(alert.reference).__name__ == "DagRunQueuedAtDeadline" for alert in dag.deadline):
+        found.add("deadline: not from the start of the run, or no task of it can be cleared (Airflow 3.3.2)")
     if dag.catchup or dag.max_active_runs > 1:
         found.add("runs: one at a time, none invented for the past")
     return found
