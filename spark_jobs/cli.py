@@ -455,10 +455,10 @@ def erase(
     if insurer and not (person or person_file or yes):
         typer.confirm(f"Erase all of insurer {insurer}? It can not be undone", abort=True)
     with lake("erase") as settings:
-        for line in erasure.run(settings, insurer, person, person_file, identity) if insurer else erasure.resume(settings, identity, again):
+        done = erasure.run(settings, insurer, person, person_file, identity) if insurer else erasure.resume(settings, identity, again)
+        left = [f"to do: {line}" for line in erasure.open_work(settings)]
+        for line in [*done, *left] or ["nothing is open"]:
             console.print(line, soft_wrap=True)
-        for line in erasure.open_work(settings):
-            console.print(f"to do: {line}", soft_wrap=True)
 
 
 @app.command()

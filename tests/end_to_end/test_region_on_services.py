@@ -27,12 +27,12 @@ MINUTES = 60
 
 
 def figures(place: Path) -> dict[str, list[tuple]]:
-    """Every published table, its rows in order; the record of the publication apart."""
+    """Every published table, its rows in order; the record of the publication, and when the one before was, apart."""
     settings = Settings(home=place / "lake", secrets=place / "secrets", config=place.parent / "config")
     with running(settings) as cluster, cluster.connect() as connection:
         names = [name for (name,) in connection.execute("select table_name from information_schema.tables where table_schema = 'marts'")]
-        read = lambda name: connection.execute(f"select (to_jsonb(t) - 'published_before_at')::text from marts.{name} t order by 1").fetchall()  # noqa: E731
-        return {name: read(name) for name in sorted(names) if name != "publication"}
+        rows = "select (to_jsonb(t) - 'published_before_at')::text from marts.{} t order by 1"
+        return {name: connection.execute(rows.format(name)).fetchall() for name in sorted(names) if name != "publication"}
 
 
 def users(place: Path) -> tuple[Airflow, Airflow]:
