@@ -156,5 +156,5 @@ def test_a_notice_reaches_the_webhook_and_fails_nothing(monkeypatch):
         threading.Thread(target=server.handle_request, daemon=True).start()
         monkeypatch.setenv("LAKE_NOTICE_WEBHOOK", f"http://127.0.0.1:{server.server_port}")
         late("build_marts", 12)
-    assert got == [{"text": "build_marts: not done after 12 hours\nOpen the run in Airflow: what waits, and for whom?"}]
+    assert got == [{"text": "build_marts: takes 12 hours longer than usual\nOpen the run in Airflow: what waits, and for whom?"}]
     late("build_marts", 12)  # nobody listens any more
