@@ -57,7 +57,7 @@ OS_ERROR = re.compile(r"\(os error (\d+)\)|\bcode: (\d+), kind: ")  # how Rust l
 def explained(error: BaseException, place: Path) -> LakeError | None:
     """The error in four parts if it comes from the machine or from a table's state, else None. `place`: where, if it does not say.
 
-    Only the kind of an error is used, never its text: libraries quote the values that they choke on.
+    Only the kind of an error is told, never its text: libraries quote the values that they choke on. One fixed phrase is looked for in it.
     """
     for cause in _causes(error):
         if isinstance(cause, LakeError):
@@ -67,7 +67,7 @@ def explained(error: BaseException, place: Path) -> LakeError | None:
         if (number := _errno(cause)) in OF_MACHINE:
             return LakeError(_place(cause) or str(place), *OF_MACHINE[number], ExitCode.MACHINE)
         match type(cause).__name__:  # by name: deltalake is loaded only where it is used
-            case "CommitFailedError" if "Unsupported table features" in str(cause):  # this phrase alone is looked for
+            case "CommitFailedError" if "Unsupported table features" in str(cause):
                 return LakeError(
                     str(place), "a table of an earlier build, with features that only Spark writes", "tables as this version builds them",
                     "Make the tables of dbt anew: the commands of docs/runbooks/restore.md from `rm -rf` on.", ExitCode.NOT_READY,

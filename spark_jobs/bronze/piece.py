@@ -48,10 +48,13 @@ class Bundle(NamedTuple):
 
 
 def bundles(files: "Sequence[DeliveredFile]", piece_bytes: int = PIECE_BYTES) -> tuple[list[Bundle], list[LostFileError]]:
-    """All pieces of these files, bundled; files that are gone or changed are left out and returned."""
+    """All pieces of these files, bundled; files that are gone or changed are left out and returned.
+
+    An insurer's files stand side by side, in the order given: they name the same persons, and their rows fill few data files.
+    """
     held: dict[tuple[str, str], list[Piece]] = {}
     lost: list[LostFileError] = []
-    for file in sorted(files, key=lambda file: file.insurer_number):  # in the order of months
+    for file in sorted(files, key=lambda file: file.insurer_number):
         try:
             held.setdefault((file.claim_form, file.claim_kind), []).extend(cut(file, piece_bytes))
         except LostFileError as error:

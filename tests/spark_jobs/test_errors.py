@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError
 
 from spark_jobs import cli, errors, session
 from spark_jobs.errors import ExitCode, LakeError
@@ -35,9 +36,15 @@ HOME = Path("/the/lake")
             ExitCode.MACHINE,
         ),
         (MemoryError(), "no memory left", ExitCode.MACHINE),
+        (
+            CommitFailedError("Unsupported table features required: [ClusteredTable] 見本"),
+            "a table of an earlier build",
+            ExitCode.NOT_READY,
+        ),
+        (CommitFailedError("version 3 is there already"), "another program wrote", ExitCode.BUSY),
         (LakeError("a", "b", "c", "d"), "b", ExitCode.BAD_INPUT),
     ],
-    ids=["full", "full in polars", "read-only", "delta-rs", "memory", "ours"],
+    ids=["full", "full in polars", "read-only", "delta-rs", "memory", "feature", "conflict", "ours"],
 )
 def test_errors_of_the_machine_are_told_in_four_parts(error: Exception, found: str, code: ExitCode):
     told = errors.explained(error, HOME)

@@ -10,7 +10,7 @@ from compare import contents_of, differences
 from pydantic import ValidationError
 from served import s3
 
-from spark_jobs import delta, ingest, maintain, session
+from spark_jobs import delta, ingest, maintain, session, tables
 from spark_jobs.identity import erasure, keys
 from spark_jobs.landing import delivery
 from spark_jobs.settings import Settings
@@ -50,6 +50,12 @@ def test_the_lake_is_the_same_as_in_local_files(bucket: str, tmp_path: Path):
     assert wanted["silver.claim"].height and differences(found, wanted) == []
     assert not (there.home_path / "warehouse").exists()
     assert str(delta.opened(there, "silver.claim").table_uri).startswith("s3")
+
+    for lake in (local, there):  # as a claim that is returned
+        with session.hold_lake(lake, "test"):
+            delta.change(lake, tables.CLAIM, {"insurer_number": {INSURER}}, lambda rows: rows.with_columns(known_to_claim_month=MONTHS[1]))
+    wanted, found = (contents_of(lake.warehouse, ("silver",)) for lake in (local, there))
+    assert set(found["silver.claim"]["known_to_claim_month"]) == {MONTHS[1]} and differences(found, wanted) == []
 
     person = found["silver.claim"]["person_id1"].drop_nulls()[0]
     assert any(person in text for text in every_text(there))
