@@ -5,6 +5,7 @@ lines to be sealed. Nothing is committed here. A Spark cluster, where one is nam
 of this machine share them (docs/decisions/0006).
 """
 
+import gc
 import os
 import pickle
 import signal
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 FOR_PROCESSES = 2**26  # bytes to be read from which processes are worth their start, about a second each
 OF_PROCESS = {  # environment of a process that converts
     "POLARS_MAX_THREADS": "1",
-    "_RJEM_MALLOC_CONF": "muzzy_decay_ms:-1",  # polars lends its free pages to the system instead of giving them back, and has them again
+    # polars keeps what memory it had for the next bundle; its peak is no greater
+    "_RJEM_MALLOC_CONF": "dirty_decay_ms:-1,background_thread:false,oversize_threshold:0",
 }
 
 
@@ -51,8 +53,7 @@ class Converted:
 
     parts: list[Part] = field(default_factory=list)
     counts: pl.DataFrame = field(default_factory=pl.DataFrame)
-    copies: pl.DataFrame = field(default_factory=pl.DataFrame)  # rows of silver.claim_copy; their parts are written when they are resolved
-    reviews: pl.DataFrame = field(default_factory=pl.DataFrame)  # rows of silver.claim_review, likewise
+    reviews: pl.DataFrame = field(default_factory=pl.DataFrame)  # rows of silver.claim_review, of which there is one part for all
     persons: pl.DataFrame = field(default_factory=pl.DataFrame)
     facilities: pl.DataFrame = field(default_factory=pl.DataFrame)
     findings: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -166,9 +167,7 @@ def from_bronze(settings: Settings, files: "Sequence[DeliveredFile]", receipts: 
 
 def _silver(settings: Settings, done: Converted, silver: frames.Silver) -> None:
     for table, rows in silver.tables.items():
-        if table is tables.CLAIM_COPY:
-            done.copies = delta.shaped(table, rows)
-        elif table is tables.CLAIM_REVIEW:
+        if table is tables.CLAIM_REVIEW:
             done.reviews = delta.shaped(table, rows)
         else:
             done.parts += delta.write_parts(settings, table, rows)
@@ -211,7 +210,8 @@ def executor(settings: Settings, byte_count: int) -> Iterator[Executor]:
     else:
         found = ProcessPoolExecutor(cores, get_context("spawn"), _begin)
         with _inherited():
-            found.submit(os.getpid)  # the first job starts all processes
+            for _ in range(cores):
+                found.submit(os.getpid)  # each job that finds no idle process starts one
     try:
         yield found
     finally:
@@ -236,7 +236,9 @@ def _inherited() -> Iterator[None]:
 
 
 def _begin() -> None:
-    """Of a process that converts: an interrupt is its parent's to see, and it ends with its parent, however that one ended."""
+    """Of a process that converts: an interrupt is its parent's to see, and it ends with its parent, however that one ended. What it has
+    loaded stays, and need not be looked through for garbage."""
+    gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
 

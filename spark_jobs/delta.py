@@ -118,13 +118,13 @@ def write_parts(settings: Settings, table: Table, rows: pl.DataFrame) -> list[Pa
     return found
 
 
-def read_part(settings: Settings, part: Part) -> pl.DataFrame:
-    """The rows of a part, its partition included."""
-    return _read(settings, part.table, part.path, part.partition)
+def scan_part(settings: Settings, part: Part) -> pl.LazyFrame:
+    """The rows of a part, its partition included, to be read as far as needed."""
+    return _scan(settings, part.table, part.path, part.partition)
 
 
-def _read(settings: Settings, table: str, path: str, partition: Mapping[str, str | None]) -> pl.DataFrame:
-    rows = pl.read_parquet(str(settings.table_path(table) / path), hive_partitioning=False)
+def _scan(settings: Settings, table: str, path: str, partition: Mapping[str, str | None]) -> pl.LazyFrame:
+    rows = pl.scan_parquet(str(settings.table_path(table) / path), hive_partitioning=False)
     return rows.with_columns(**{name: pl.lit(value, pl.String) for name, value in partition.items()})
 
 
@@ -149,7 +149,7 @@ def change(
     files = _that_may_hold(held, where)
     for file in files.iter_rows(named=True):
         partition = {name: file[f"partition.{name}"] for name in table.partition_by}
-        rows = shaped(table, _read(settings, table.name, file["path"], partition))
+        rows = shaped(table, _scan(settings, table.name, file["path"], partition).collect())
         if not (after := changed(rows)).equals(rows):
             removed.append(RemoveAction(file["path"], True, _now(), file["size_bytes"], partition))
             parts += write_parts(settings, table, after)

@@ -34,21 +34,21 @@ def create(settings: Settings, insurer_number: str | None) -> list[str]:
     made = []
     for number in numbers:
         if number not in versions(settings):
-            made.append(_write(place / f"{number}.v{FIRST_VERSION}.key", secrets.token_bytes(KEY_BYTES)))
+            made.append(_write(place / f"{number}.v{FIRST_VERSION}.key", _new_key()))
         if not (place / f"{number}.recipient").exists():
             identity = x25519.Identity.generate()
             made.append(_write(place / f"{number}.identity", f"{identity}\n".encode()))
             made.append(_write(place / f"{number}.recipient", f"{identity.to_public()}\n".encode()))
     for scope in sorted({entry for number in numbers if (entry := config.insurer(settings, number).joint_use_scope)}):
         if not (file := _scope_file(settings, scope)).exists():
-            made.append(_write(file, secrets.token_bytes(KEY_BYTES)))
+            made.append(_write(file, _new_key()))
     return made
 
 
 def add_version(settings: Settings, insurer_number: str) -> int:
     """Make the next key of an insurer that has one; the older ones stay, since each pseudonym is built on them. Returns its version."""
     newest = len(chain(settings, insurer_number)) + 1
-    _write(folder(settings) / f"{insurer_number}.v{newest}.key", secrets.token_bytes(KEY_BYTES))
+    _write(folder(settings) / f"{insurer_number}.v{newest}.key", _new_key())
     return newest
 
 
@@ -121,6 +121,11 @@ def recipients(settings: Settings) -> dict[str, str]:
 @cache
 def _public_key(file: Path) -> str:
     return file.read_text(encoding="ascii").strip()
+
+
+def _new_key() -> bytes:
+    """Random bytes, written as hex: a key that is text, as what hashes with it takes it (identity.pseudonym)."""
+    return secrets.token_hex(KEY_BYTES).encode()
 
 
 def _write(file: Path, content: bytes) -> str:

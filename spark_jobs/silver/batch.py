@@ -17,7 +17,7 @@ from spark_jobs.landing import finding as landing_finding
 from spark_jobs.settings import Settings
 from spark_jobs.silver import claim, claim_copy, claim_review, facility, finding, person
 from spark_jobs.silver.claim import STILL
-from spark_jobs.silver.claim_copy import COPY, KNOWN, NEVER
+from spark_jobs.silver.claim_copy import COPY, KNOWN, NEVER, SEEN
 from spark_jobs.tables import CLAIM, CLAIM_COPY, CLAIM_REVIEW, FACILITY, LINES_OF_CLAIM, PERSON, Table
 
 if TYPE_CHECKING:
@@ -34,11 +34,12 @@ def run(settings: Settings, files: "Sequence[DeliveredFile]") -> None:
 
 def write(settings: Settings, files: "Sequence[DeliveredFile]", converted: Sequence[Converted]) -> None:
     """Commit what was converted of these files, and what follows from it for others."""
-    copies = _concat([done.copies for done in converted], CLAIM_COPY)
-    reviews = _concat([done.reviews for done in converted], CLAIM_REVIEW)
-    now, changed = _changes(settings, pl.concat([copies, claim_review.as_copies(reviews)]), files)
-    parts = [part for done in converted for part in done.parts if part.table.startswith("silver.")]
-    _replace(settings, CLAIM_COPY, delta.write_parts(settings, CLAIM_COPY, copies), files)
+    reviews = pl.concat([done.reviews for done in converted if done.reviews.height] or [delta.shaped(CLAIM_REVIEW, pl.DataFrame())])
+    parts = [part for done in converted for part in done.parts]
+    copies = [part for part in parts if part.table == CLAIM_COPY.name]
+    rows = [delta.scan_part(settings, part).select(CLAIM_COPY.column_names) for part in copies]
+    now, changed = _changes(settings, pl.concat([*rows, claim_review.as_copies(reviews).lazy()]), files)
+    _replace(settings, CLAIM_COPY, copies, files)
     _replace(settings, CLAIM_REVIEW, delta.write_parts(settings, CLAIM_REVIEW, reviews), files)
     for table in LINES_OF_CLAIM:
         _replace(settings, table, _counting(settings, table, parts, now), files)
@@ -55,7 +56,7 @@ def write(settings: Settings, files: "Sequence[DeliveredFile]", converted: Seque
 
 def review(settings: Settings, file: "DeliveredFile", results: pl.DataFrame) -> None:
     """Results of later reviews (silver.claim_review) of one file that is no receipt file, in place of what it said before."""
-    now, changed = _changes(settings, claim_review.as_copies(results), [file])
+    now, changed = _changes(settings, claim_review.as_copies(results).lazy(), [file])
     _replace(settings, CLAIM_REVIEW, delta.write_parts(settings, CLAIM_REVIEW, results), [file])
     _apply(settings, changed, now)
     claim_review.tell(settings)
@@ -63,15 +64,11 @@ def review(settings: Settings, file: "DeliveredFile", results: pl.DataFrame) -> 
 
 def withdraw(settings: Settings, files: "Sequence[DeliveredFile]") -> None:
     """Take these files out of silver; claims that they kept from counting count again."""
-    now, changed = _changes(settings, delta.shaped(CLAIM_COPY, pl.DataFrame()), files)
+    now, changed = _changes(settings, delta.shaped(CLAIM_COPY, pl.DataFrame()).lazy(), files)
     _apply(settings, changed, now)
     for table in (CLAIM, *LINES_OF_CLAIM, CLAIM_REVIEW, CLAIM_COPY):
         delta.delete(settings, table, _of(files, table))
     claim_review.tell(settings)
-
-
-def _concat(found: list[pl.DataFrame], table: Table) -> pl.DataFrame:
-    return pl.concat([frame for frame in found if frame.height] or [delta.shaped(table, pl.DataFrame())])
 
 
 def _of(files: "Sequence[DeliveredFile]", table: Table) -> delta.Where:
@@ -89,7 +86,7 @@ def _replace(settings: Settings, table: Table, parts: list[Part], files: "Sequen
     delta.put(settings, table, parts, _of(files, table))
 
 
-def _changes(settings: Settings, copies: pl.DataFrame, files: "Sequence[DeliveredFile]") -> tuple[pl.DataFrame, pl.DataFrame]:
+def _changes(settings: Settings, copies: pl.LazyFrame, files: "Sequence[DeliveredFile]") -> tuple[pl.DataFrame, pl.DataFrame]:
     """(all copies concerned, resolved with these files in; copies of other files whose resolution these files change, with the keys and
     last months that they may have had before)."""
     held = {CLAIM_COPY: delta.scan(settings, CLAIM_COPY), CLAIM_REVIEW: claim_review.as_copies(delta.read(settings, CLAIM_REVIEW)).lazy()}
@@ -97,15 +94,13 @@ def _changes(settings: Settings, copies: pl.DataFrame, files: "Sequence[Delivere
     def is_of_files(table: Table) -> pl.Expr:
         return pl.all_horizontal(*(pl.col(name).is_in(list(values)) for name, values in _of(files, table).items()))
 
-    removed = pl.concat([rows.filter(is_of_files(table)).collect() for table, rows in held.items()])
-    seeds = pl.concat([copies, removed])
+    removed = _seen(settings, pl.concat([rows.filter(is_of_files(table)) for table, rows in held.items()]))
+    seeds = pl.concat([_seen(settings, copies), removed])
     months, insurers = seeds["service_month"].unique().to_list(), seeds["insurer_number"].unique().to_list()
     in_scope = pl.col("service_month").is_in(months) & (pl.col("insurer_number").is_in(insurers) | pl.col("insurer_number").is_null())
     of_others = pl.concat([rows.filter(in_scope & ~is_of_files(table)) for table, rows in held.items()])
-    scope = _by_newest_keys(settings, of_others)
-    others = claim_copy.related(scope, _by_newest_keys(settings, seeds.lazy()).collect()) if seeds.height else removed
-    removed = _by_newest_keys(settings, removed.lazy()).collect()
-    now = claim_copy.resolve(pl.concat([others, copies]))
+    others = claim_copy.related(_by_newest_keys(settings, of_others).select(SEEN), seeds) if seeds.height else removed
+    now = claim_copy.resolve(pl.concat([others, copies.select(SEEN).collect()]))
     if not others.height:
         return now, now.clear()
     # the lake may stand as without these files or, after a killed run or before a withdrawal, as with them
@@ -116,6 +111,10 @@ def _changes(settings: Settings, copies: pl.DataFrame, files: "Sequence[Delivere
     changed = now.filter(pl.col("event") == "claim").join(states, on=COPY)
     is_same = (pl.col("keys_before") == pl.concat_list("claim_key")) & (pl.col("ends_before") == pl.concat_list("known_to_claim_month"))
     return now, changed.filter(~is_same)
+
+
+def _seen(settings: Settings, copies: pl.LazyFrame) -> pl.DataFrame:
+    return _by_newest_keys(settings, copies).select(SEEN).collect()
 
 
 def _by_newest_keys(settings: Settings, copies: pl.LazyFrame) -> pl.LazyFrame:
@@ -148,7 +147,7 @@ def _counting(settings: Settings, table: Table, parts: list[Part], now: pl.DataF
         if files.isdisjoint(part.files):
             kept.append(part)
             continue
-        kept += delta.write_parts(settings, table, _as_known(delta.read_part(settings, part), off))
+        kept += delta.write_parts(settings, table, _as_known(delta.scan_part(settings, part).collect(), off))
     return kept
 
 
@@ -210,7 +209,7 @@ def _read_again(settings: Settings, claims: pl.DataFrame, now: pl.DataFrame) -> 
     for files in kinds.values():
         for part in convert.from_bronze(settings, files, claims.select(COPY)).parts:
             table = tables.BY_NAME[part.table]
-            rows = delta.read_part(settings, part)
+            rows = delta.scan_part(settings, part).collect()
             found.setdefault(table, []).append(_as_known(rows, known))
             (settings.table_path(part.table) / part.path).unlink()
     return {table: pl.concat(rows) for table, rows in found.items()}

@@ -3,9 +3,8 @@
 What says which claim a receipt is comes from what the provider sent, so that the claim form and the insurer form of one claim agree.
 """
 
-import hashlib
-
 import polars as pl
+import polars_hash as plh
 from polars import selectors
 
 from spark_jobs.claim_format.codes import BENEFICIARY_CLASS
@@ -200,12 +199,7 @@ def _header_parts() -> dict[str, pl.Expr]:
 def _key(parts: pl.DataFrame) -> pl.Series:
     """32 hex digits of the parts as sent."""
     texts = parts.select(text=pl.concat_str(pl.all().fill_null(""), separator=SEPARATOR))
-    keys = texts.unique().with_columns(receipt_key=pl.col("text").map_elements(_digest, pl.String))
-    return texts.join(keys, on="text", how="left", maintain_order="left")["receipt_key"]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return texts.select(plh.col("text").chash.sha2_256().str.slice(0, 32)).to_series()
 
 
 def age(month: pl.Expr, birth_month: pl.Expr) -> pl.Expr:

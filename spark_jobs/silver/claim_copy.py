@@ -27,11 +27,16 @@ COPY = ["file_sha256", "depositor_number", "receipt_seq"]
 OF_RECEIPT = ["receipt_key", "claim_month", "claim_form"]
 PRECEDENCE = [pl.col("claim_form") != "insurer", *map(pl.col, COPY)]
 NUMBERED = ["search_no", "insurer_number", "service_month"]  # each review body numbers for itself: two may give one number
+SEEN = [  # what `resolve` looks at
+    *COPY, "receipt_key", "claim_month", "claim_form", "event", "is_reclaim", "content", "search_no", "refers_search_no", "insurer_number",
+    "service_month",
+]  # fmt: skip
 KNOWN = ["claim_key", "known_from_claim_month", "known_to_claim_month"]
 
 
 def resolve(copies: pl.DataFrame) -> pl.DataFrame:
-    """The copies with `claim_key` and the claim months from and to which each is the known state; NEVER where it does not count."""
+    """The copies (at least what is SEEN of them) with `claim_key` and the claim months from and to which each is the known state; NEVER
+    where it does not count."""
     named = copies.get_column("refers_search_no").drop_nulls().unique()
     is_plain = (
         pl.col("receipt_key").is_unique()

@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+import polars as pl
 import psutil
 import pytest
 from lakes import ROOT, lake_at
@@ -31,6 +33,17 @@ if __name__ == "__main__":
 
 def fail() -> None:
     raise LakeError("here", "this", "that", "Do so.", ExitCode.NOT_READY)
+
+
+def of_process() -> tuple[int, int]:
+    time.sleep(1)  # so that the others must take the others
+    return os.getpid(), pl.thread_pool_size()
+
+
+def test_each_process_has_one_thread_of_polars(tmp_path: Path) -> None:
+    with convert.executor(lake_at(tmp_path).model_copy(update={"cores": 3}), convert.FOR_PROCESSES) as executor:
+        found = [job.result() for job in [executor.submit(of_process) for _ in range(6)]]
+    assert len({pid for pid, _ in found}) == 3 and {threads for _, threads in found} == {1}
 
 
 def test_processes_read_the_same_as_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ def test_a_key_is_made_once_readable_by_its_owner_only_and_never_replaced(own: S
     assert keys.create(own, INSURER) == [f"{INSURER}.v1.key", f"{INSURER}.identity", f"{INSURER}.recipient"]
     key = keys.key_file(own, INSURER)
     content = key.read_bytes()
-    assert len(content) == 32
+    assert len(content) == 64
     assert {file.stat().st_mode & 0o777 for file in key.parent.iterdir()} == {0o600}
     assert key.parent.stat().st_mode & 0o777 == own.secrets_path.stat().st_mode & 0o777 == 0o700
     assert keys.create(own, INSURER) == []
@@ -29,7 +29,7 @@ def test_a_key_is_made_once_readable_by_its_owner_only_and_never_replaced(own: S
 
 def test_all_insurers_get_keys_of_their_own(own: Settings) -> None:
     assert len(made := keys.create(own, None)) == 3 * 8 + 1
-    assert "scope.demo.v1.key" in made and len(keys.scope_key(own, "demo")) == 32
+    assert "scope.demo.v1.key" in made and len(keys.scope_key(own, "demo")) == 64
     assert len({keys.key_file(own, number).read_bytes() for number in keys.versions(own)}) == 8
 
 

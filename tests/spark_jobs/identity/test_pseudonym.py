@@ -5,6 +5,8 @@ import hmac
 import unicodedata
 
 import polars as pl
+import polars_hash as plh
+import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -13,7 +15,8 @@ from spark_jobs.identity import pseudonym
 
 LETTERS = "アガカキギハバパヴーｶｷﾊﾞﾟｯｧァッャヮヵヶがっゃゎ見本　花子髙﨑ＡａZ９0１5-－ \t\u3000\u00a0々ヽｰ･"
 PARTS = st.lists(st.text(alphabet=LETTERS, max_size=12), min_size=1, max_size=5)
-KEYS = bytes(range(32)), bytes(range(32, 64))
+KEYS = bytes(range(32)).hex().encode(), bytes(range(32, 64)).hex().encode()  # as keys are made
+OLD_KEY = bytes(range(128, 160))  # as they were made before: no text
 
 
 def normalise(text: str) -> str:
@@ -48,6 +51,20 @@ def test_one_person_written_in_several_ways_has_one_pseudonym() -> None:
 def test_a_newer_key_is_put_on_the_older_pseudonym() -> None:
     old = pseudonym.pseudonym(KEYS[:1], "見本", "1")
     assert pseudonym.pseudonym(KEYS, "見本", "1") == hmac.new(KEYS[1], old.encode(), hashlib.sha256).hexdigest()
+
+
+def test_a_key_of_an_older_lake_goes_on_and_is_rotated_to_a_newer_one() -> None:
+    old = pseudonym.pseudonym([OLD_KEY], "見本", "1")
+    assert old == hmac.new(OLD_KEY, "見本\u001f1".encode(), hashlib.sha256).hexdigest()
+    assert pseudonym.pseudonym([OLD_KEY, KEYS[1]], "見本", "1") == hmac.new(KEYS[1], old.encode(), hashlib.sha256).hexdigest()
+
+
+def test_no_error_or_plan_shows_a_key() -> None:
+    hashed = plh.col("text").chash.hmac_sha256(key=KEYS[0].decode())
+    assert KEYS[0].decode() not in str(hashed) + pl.LazyFrame({"text": ["a"]}).select(hashed).explain()
+    with pytest.raises(pl.exceptions.PolarsError) as raised:
+        pl.DataFrame({"text": [1]}).select(hashed)
+    assert KEYS[0].decode() not in str(raised.value)
 
 
 def test_rows_are_hashed_by_the_chain_of_their_owner() -> None:
