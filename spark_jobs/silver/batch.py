@@ -17,7 +17,7 @@ from spark_jobs.landing import finding as landing_finding
 from spark_jobs.settings import Settings
 from spark_jobs.silver import claim, claim_copy, claim_review, facility, finding, person
 from spark_jobs.silver.claim import STILL
-from spark_jobs.silver.claim_copy import COPY, KNOWN, NEVER, SEEN
+from spark_jobs.silver.claim_copy import COPY, KNOWN, NEVER, SEEDS, SEEN
 from spark_jobs.tables import CLAIM, CLAIM_COPY, CLAIM_REVIEW, FACILITY, LINES_OF_CLAIM, PERSON, Table
 
 if TYPE_CHECKING:
@@ -94,8 +94,9 @@ def _changes(settings: Settings, copies: pl.LazyFrame, files: "Sequence[Delivere
     def is_of_files(table: Table) -> pl.Expr:
         return pl.all_horizontal(*(pl.col(name).is_in(list(values)) for name, values in _of(files, table).items()))
 
-    removed = _seen(settings, pl.concat([rows.filter(is_of_files(table)) for table, rows in held.items()]))
-    seeds = pl.concat([_seen(settings, copies), removed])
+    of_files = pl.concat([rows.filter(is_of_files(table)) for table, rows in held.items()])
+    removed = _by_newest_keys(settings, of_files).select(SEEN).collect()
+    seeds = pl.concat([_by_newest_keys(settings, copies).select(SEEDS).collect(), removed.select(SEEDS)])
     months, insurers = seeds["service_month"].unique().to_list(), seeds["insurer_number"].unique().to_list()
     in_scope = pl.col("service_month").is_in(months) & (pl.col("insurer_number").is_in(insurers) | pl.col("insurer_number").is_null())
     of_others = pl.concat([rows.filter(in_scope & ~is_of_files(table)) for table, rows in held.items()])
@@ -111,10 +112,6 @@ def _changes(settings: Settings, copies: pl.LazyFrame, files: "Sequence[Delivere
     changed = now.filter(pl.col("event") == "claim").join(states, on=COPY)
     is_same = (pl.col("keys_before") == pl.concat_list("claim_key")) & (pl.col("ends_before") == pl.concat_list("known_to_claim_month"))
     return now, changed.filter(~is_same)
-
-
-def _seen(settings: Settings, copies: pl.LazyFrame) -> pl.DataFrame:
-    return _by_newest_keys(settings, copies).select(SEEN).collect()
 
 
 def _by_newest_keys(settings: Settings, copies: pl.LazyFrame) -> pl.LazyFrame:

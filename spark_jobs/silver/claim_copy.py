@@ -31,6 +31,7 @@ SEEN = [  # what `resolve` looks at
     *COPY, "receipt_key", "claim_month", "claim_form", "event", "is_reclaim", "content", "search_no", "refers_search_no", "insurer_number",
     "service_month",
 ]  # fmt: skip
+SEEDS = ["receipt_key", "search_no", "refers_search_no", "insurer_number", "service_month"]
 KNOWN = ["claim_key", "known_from_claim_month", "known_to_claim_month"]
 
 
@@ -128,18 +129,16 @@ def before(month: int) -> int:
 
 
 def related(copies: pl.LazyFrame, seeds: pl.DataFrame) -> pl.DataFrame:
-    """The copies whose claims the seeds (receipt_key, search_no, refers_search_no) may change, and all that these depend on in turn."""
-    found = seeds.select("receipt_key", "search_no", "refers_search_no").unique()
-    while True:
-        keys = found.get_column("receipt_key").unique()
-        numbers = pl.concat([found.get_column("search_no"), found.get_column("refers_search_no")]).drop_nulls().unique()
+    """The copies whose claims the seeds (at least what is SEEDS of them) may change, and all that these depend on in turn."""
+    found, new = [], seeds
+    while new.height:
+        numbers = pl.concat([new["search_no"], new["refers_search_no"]]).drop_nulls().implode()
         is_related = (
-            pl.col("receipt_key").is_in(keys.implode())
-            | pl.col("search_no").is_in(numbers.implode())
-            | pl.col("refers_search_no").is_in(numbers.implode())
+            pl.col("receipt_key").is_in(new["receipt_key"].implode())
+            | pl.col("search_no").is_in(numbers)
+            | pl.col("refers_search_no").is_in(numbers)
         )
         rows = copies.filter(is_related).collect()
-        grown = pl.concat([found, rows.select(found.columns)]).unique()
-        if grown.height == found.height:
-            return rows
-        found = grown
+        new = rows.join(pl.concat(found), on=COPY, how="anti") if found else rows
+        found.append(new)
+    return pl.concat(found)
