@@ -130,7 +130,8 @@ def before(month: int) -> int:
 
 def related(copies: pl.LazyFrame, seeds: pl.DataFrame) -> pl.DataFrame:
     """The copies whose claims the seeds (at least what is SEEDS of them) may change, and all that these depend on in turn."""
-    found, new = [], seeds
+    found: list[pl.DataFrame] = []
+    new = seeds
     while new.height:
         numbers = pl.concat([new["search_no"], new["refers_search_no"]]).drop_nulls().implode()
         is_related = (
