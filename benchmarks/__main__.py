@@ -4,7 +4,6 @@ usage: python -m benchmarks [--data FOLDER] [--mb 1000] [--baseline FILE] [--rou
 """
 
 import argparse
-import json
 import os
 import platform
 import shlex
@@ -19,6 +18,7 @@ from benchmarks.measurements import MEASUREMENTS, Bench
 
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
+ABOUT = "Written by `make bench`. Each figure is of whole processes with their start, on a lake of its own."
 BASELINE = ROOT.parent / "shared" / "bench" / "polars_baseline.py"
 
 
@@ -33,8 +33,7 @@ def main() -> None:
     given = arg.parse_args()
     bench = Bench(given.data.resolve(), given.mb, given.baseline.resolve(), given.rounds)
     bench.data.mkdir(parents=True, exist_ok=True)
-    kept = bench.data / "results.json"  # each says its own size
-    results = json.loads(kept.read_text()) if kept.exists() else {}
+    sections: dict[str, str] = {}
     for name in given.only:
         title, measurement = MEASUREMENTS[name]
         print(f"{title} …", flush=True)
@@ -42,11 +41,11 @@ def main() -> None:
         lines = measurement(bench)
         took = f"load {os.getloadavg()[0]:.1f} at the end, took {time.perf_counter() - start:,.0f} s"
         about = f"{time.strftime('%Y-%m-%d')}, commit {commit()}, {machine()}, {took}"
-        results[name] = {"about": about, "command": command(name, given.mb, given.rounds), "lines": lines}
-        print("\n".join([*lines, f"({about})", ""]), flush=True)
-        kept.write_text(json.dumps(results, ensure_ascii=False, indent=1))
+        body = "\n".join(lines)
+        sections[title] = f"{body}\n\n`{command(name, given.mb, given.rounds)}`: {about}."
+        print(f"{body}\n({about})\n", flush=True)
     if not given.no_page:
-        write_page(results)
+        write_page(sections)
 
 
 def command(name: str, mb: float, rounds: int) -> str:
@@ -70,17 +69,15 @@ def cpu_info() -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def write_page(results: dict[str, dict]) -> None:
-    """The section between the marks; the rest of the page is written by hand."""
-    parts = [BEGIN, "", "Written by `make bench`. Each figure is of whole processes with their start, on a lake of its own.", ""]
-    for name, (title, _) in MEASUREMENTS.items():
-        if name in results:
-            made = results[name]
-            parts += [f"### {title}", "", *made["lines"], "", f"`{made['command']}`: {made['about']}.", ""]
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2] if rest else "\n"
-    PAGE.write_text(before.rstrip("\n") + "\n\n" + "\n".join([*parts, END]) + after, encoding="utf-8")
+def write_page(sections: dict[str, str]) -> None:
+    """Sections between the marks, by title: those measured now in place of theirs. The rest of the page is written by hand."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    held, _, after = rest.partition(END)
+    parts = [part.partition("\n") for part in held.split("### ")[1:]]
+    sections = {title: body.strip() for title, _, body in parts} | sections
+    titles = [title for title, _ in MEASUREMENTS.values() if title in sections]
+    page = "\n\n".join([BEGIN, ABOUT, *(f"### {title}\n\n{sections[title]}" for title in titles), END])
+    PAGE.write_text(before.rstrip("\n") + "\n\n" + page + after, encoding="utf-8")
 
 
 if __name__ == "__main__":

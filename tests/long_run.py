@@ -6,7 +6,6 @@ usage: long_run.py [--list] [--only PART …] [--again]
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import time
@@ -14,9 +13,9 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".test-long.json"
 PAGE = ROOT / "docs" / "verification.md"
 BEGIN, END = "<!-- make test-long: begin -->", "<!-- make test-long: end -->"
 LIMIT_SECONDS = 45 * 60
@@ -32,6 +31,14 @@ APART = (FUZZ, ORDER, KILLED, RANDOM, FAULTS, SERVICES, LAKE_SERVER)
 class Part:
     what: str
     words: tuple[str, ...]
+
+
+class Done(NamedTuple):
+    """When and at which commit a part ended well, and its counts."""
+
+    date: str
+    commit: str
+    result: str
 
 
 PARTS = {
@@ -68,10 +75,10 @@ def main() -> int:
     arg.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     arg.add_argument("--again", action="store_true", help="also what is done at this commit")
     given = arg.parse_args()
-    now, done = commit(), json.loads(STATE.read_text()) if STATE.exists() else {}
+    now, done = commit(), read_page()
     if given.list:
         for name, part in PARTS.items():
-            print(f"{name:16} {part.what:32} {done[name]['result'] if is_done(done, name, now) else 'to do'}")
+            print(f"{name:16} {part.what:32} {done[name].result if is_done(done, name, now) else 'to do'}")
         return 0
     for name in given.only:
         if is_done(done, name, now) and not given.again:
@@ -82,14 +89,13 @@ def main() -> int:
         print(f"{name}: {result}", flush=True)
         if not ended:
             return 1
-        done[name] = {"commit": now, "date": time.strftime("%Y-%m-%d"), "result": result}
-        STATE.write_text(json.dumps(done, indent=1))
+        done[name] = Done(time.strftime("%Y-%m-%d"), now, result)
         write_page(done)
     return 0
 
 
-def is_done(done: dict[str, dict], name: str, now: str) -> bool:
-    return name in done and done[name]["commit"] == now and not now.endswith("+")
+def is_done(done: dict[str, Done], name: str, now: str) -> bool:
+    return name in done and done[name].commit == now and not now.endswith("+")
 
 
 def run(part: Part) -> tuple[bool, str]:
@@ -134,13 +140,16 @@ def commit() -> str:
     return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "spark_jobs", "tests", "dbt_project") else "")
 
 
-def write_page(done: dict[str, dict]) -> None:
-    """The table between the marks; the rest of the page is written by hand."""
-    rows = [
-        f"| {name} | {PARTS[name].what} | {made['date']} | {made['commit']} | {made['result']} |"
-        for name, made in done.items()
-        if name in PARTS
-    ]
+def read_page() -> dict[str, Done]:
+    """The rows of the table between the marks, by part."""
+    table = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    return {name: Done(*made) for name, _, *made in rows if name in PARTS}
+
+
+def write_page(done: dict[str, Done]) -> None:
+    """That table; the rest of the page is written by hand."""
+    rows = [f"| {name} | {part.what} | {' | '.join(done[name])} |" for name, part in PARTS.items() if name in done]
     section = [BEGIN, "", "## `make test-long`", "", "| Part | What | Date | Commit | Result |", "|---|---|---|---|---|", *rows, "", END]
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2] if rest else "\n"
