@@ -167,16 +167,18 @@ class LakeGates(LakeCommand):
 
 
 class LakePreview(LakeCommand):
-    """Make what would be published: its key, and a summary for who approves. Nothing new: skipped, and all after it."""
+    """Make what would be published: its key, a summary for the committee, a text for each insurer that is asked. Nothing new: skipped, and
+    all after it."""
 
     def __init__(self, *, region: str, **kwargs):
         super().__init__(arguments=["publish", "--preview", "--region", region], **kwargs)
 
-    def execute(self, context) -> dict[str, str]:
+    def execute(self, context) -> dict:
         said = json.loads(super().execute(context))
         if not said["is_new"]:
             raise AirflowSkipException("these figures are published already")
-        return {"marts": said["marts"], "summary": Path(said["summary"]).read_text(encoding="utf-8")}
+        of_insurers = {number: Path(path).read_text(encoding="utf-8") for number, path in said["of_insurers"].items()}
+        return {"marts": said["marts"], "summary": Path(said["summary"]).read_text(encoding="utf-8"), "insurers": of_insurers}
 
 
 class LakeLists(LakeCommand):

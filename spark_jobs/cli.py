@@ -311,7 +311,8 @@ def publish(
             with step("preview"):
                 shown = publication.preview(settings, region)
                 console.print(str(shown))
-            tell_caller({"marts": shown.marts_key, "is_new": shown.is_new, "summary": str(shown.summary)})
+            of_insurers = {number: str(path) for number, path in shown.of_insurers.items()}
+            tell_caller({"marts": shown.marts_key, "is_new": shown.is_new, "summary": str(shown.summary), "of_insurers": of_insurers})
             return
         if roll_back is not None:
             with step("roll back"):

@@ -1,4 +1,5 @@
-"""What who approves a publication reads (公表の承認): gates and what moved, in Japanese, as Markdown; small enough for Airflow's page."""
+"""What who approves a publication reads (公表の承認), in Japanese, as Markdown; small enough for Airflow's page: the committee gates and
+what moved, an insurer's approver what moved of its own figures."""
 
 from pathlib import Path
 
@@ -20,8 +21,23 @@ def text(settings: Settings, region: Region, marts_key: str, moved: pl.DataFrame
         f"公表前の確認: **{region.name_ja}**。承認するまで、公表中の数値は変わらない。\n",
         f"プレビュー: `{preview}`（版 {marts_key}）\n",
         "### 関門", *_gates(gates), "",
-        "### 前回公表からの変動", *_moved(settings, region, moved), "",
+        "### 前回公表からの変動", *_moved(settings, moved.filter(pl.col("population_key").is_in(["all", *region.insurers]))), "",
     ])  # fmt: skip
+
+
+def of_insurers(settings: Settings, region: Region, moved: pl.DataFrame) -> dict[str, str]:
+    """Insurer number → what its approver (`approver_role_ja`) is asked, of each insurer of which a published figure moved."""
+    texts = {}
+    for number in region.insurers:
+        if (own := moved.filter(pl.col("population_key") == number)).height:
+            insurer = config.insurer(settings, number)
+            approver = insurer.approver_role_ja or "承認者は未登録"
+            texts[number] = "\n".join([
+                f"**{insurer.short_name_ja}**（{approver}）: 公表済みの自保険者の数値が次のとおり変わる。",
+                "誤りがあれば却下する。地域の公表全体が止まり、事務局に知らせが届く。\n",
+                *_moved(settings, own), "",
+            ])  # fmt: skip
+    return texts
 
 
 def _gates(rows: pl.DataFrame) -> list[str]:
@@ -35,8 +51,7 @@ def _gates(rows: pl.DataFrame) -> list[str]:
     return lines
 
 
-def _moved(settings: Settings, region: Region, moved: pl.DataFrame) -> list[str]:
-    own = moved.filter(pl.col("population_key").is_in(["all", *region.insurers]))
+def _moved(settings: Settings, own: pl.DataFrame) -> list[str]:
     if own.is_empty():
         return ["公表済みの数値に変動はない（初回の公表、または新しい月だけ）。"]
     causes = own.group_by("causes_ja").len().sort("len", "causes_ja", descending=[True, False])

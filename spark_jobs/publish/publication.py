@@ -29,7 +29,8 @@ class Preview:
     is_new: bool  # other figures than readers see
     moved: str
     path: Path
-    summary: Path  # for who approves
+    summary: Path  # for the committee
+    of_insurers: dict[str, Path]  # for the approver of each insurer of which a published figure moved
 
     def __str__(self) -> str:
         return f"{self.moved}\npreview: {self.path}\nmarts: {self.marts_key}"
@@ -43,9 +44,14 @@ def preview(settings: Settings, region_key: str) -> Preview:
     found = marts.read(settings)
     key = marts.key(found)
     path, _ = page.write(settings, region_key, found, "preview")
+    region, changes = config.region(settings, region_key), found[marts.CHANGES].frame()
     summary = path.with_name("approval.md")
-    summary.write_text(approval.text(settings, config.region(settings, region_key), key, found[marts.CHANGES].frame(), path), "utf-8")
-    return Preview(key, last is None or last.versions != marts.versions(found), moved, path, summary)
+    summary.write_text(approval.text(settings, region, key, changes, path), "utf-8")
+    of_insurers = {}
+    for number, text in approval.of_insurers(settings, region, changes).items():
+        of_insurers[number] = path.with_name(f"approval_{number}.md")
+        of_insurers[number].write_text(text, "utf-8")
+    return Preview(key, last is None or last.versions != marts.versions(found), moved, path, summary, of_insurers)
 
 
 def run(

@@ -138,10 +138,14 @@ def answering(monkeypatch):
 
     asked = []
 
-    def answer(option: str) -> list:
+    def answer(option: str, by_subject: dict[str, str] | None = None) -> list:
         def execute(self, context):
             asked.append((self.subject, self.body))
-            event = {"chosen_options": [option], "params_input": {}, "responded_at": context["ti"].start_date}
+            event = {
+                "chosen_options": [(by_subject or {}).get(self.subject, option)],
+                "params_input": {},
+                "responded_at": context["ti"].start_date,
+            }
             return self.execute_complete(context, event | {"responded_by_user": {"id": "1", "name": "committee"}})
 
         monkeypatch.setattr(ApprovalOperator, "execute", execute)

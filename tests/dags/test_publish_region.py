@@ -14,7 +14,7 @@ def previewed(stub_lake, tmp_path):
     """A lake with something new to publish."""
     summary = tmp_path / "approval.md"
     summary.write_text("関門と変動", encoding="utf-8")
-    answers = {"publish --preview*": (0, json.dumps({"marts": "k1", "is_new": True, "summary": str(summary)}))}
+    answers = {"publish --preview*": (0, json.dumps({"marts": "k1", "is_new": True, "summary": str(summary), "of_insurers": {}}))}
     stub_lake.answer(answers)
     return answers
 
@@ -39,6 +39,46 @@ def test_a_rejection_leaves_the_published_version_as_it_was(consortium, stub_lak
     run = run_dag("publish_region__tiny")
     assert (run.state, run.states["approve"], run.states["publish"], run.states["notify"]) == ("success", "success", "skipped", "skipped")
     assert stub_lake.calls()[-1] == "publish --preview --region tiny"
+
+
+@pytest.fixture
+def moved(stub_lake, previewed, tmp_path):
+    """And the figures of two insurers moved that were published before."""
+    said, of_insurers = json.loads(previewed["publish --preview*"][1]), {}
+    for number in (INSURER, "06119903"):
+        of_insurers[number] = str(tmp_path / f"approval_{number}.md")
+        (tmp_path / f"approval_{number}.md").write_text(f"変動 {number}", encoding="utf-8")
+    stub_lake.answer({"publish --preview*": (0, json.dumps(said | {"of_insurers": of_insurers}))})
+
+
+def test_insurers_are_asked_for_what_concerns_them_beside_the_committee(consortium, stub_lake, moved, answering, run_dag):
+    consortium(INSURER)
+    asked = answering("Approve")
+    assert run_dag("publish_region__tiny").state == "success"
+    assert sorted(asked) == [
+        ("06019905: 自保険者の数値の承認", "変動 06019905"),
+        ("06119903: 自保険者の数値の承認", "変動 06119903"),
+        ("小さな地域: 公表の承認", "関門と変動"),
+    ]
+    assert stub_lake.calls()[-1] == "publish --region tiny --marts k1 --by Airflow: committee, 06019905 committee, 06119903 committee"
+
+
+def test_an_insurer_that_rejects_stops_the_publication_and_the_office_is_told(consortium, stub_lake, moved, answering, run_dag, notices):
+    consortium(INSURER)
+    answering("Approve", {"06119903: 自保険者の数値の承認": "Reject"})
+    run = run_dag("publish_region__tiny")
+    assert (run.state, run.states["approve"], run.states["publish"]) == ("failed", "success", "upstream_failed")
+    assert stub_lake.calls()[-1] == "publish --preview --region tiny"
+    assert [subject for subject, _ in notices] == ["publish_region__tiny: approve_insurer failed"]
+
+
+def test_who_does_not_answer_is_on_record_as_such(bag_of, consortium):
+    consortium(INSURER)
+    decided_by = bag_of().dags["publish_region__tiny"].user_defined_macros["decided_by"]
+    pulled = {"preview": {"insurers": [INSURER]}, "approve": {"responded_by_user": {"name": "committee"}}}
+    pulled["approve_insurer"] = [{"responded_by_user": None}]
+    ti = type("TI", (), {"xcom_pull": lambda self, task_ids, map_indexes=None: pulled[task_ids]})()
+    assert decided_by(ti) == f"Airflow: committee, {INSURER} without an answer"
 
 
 def test_a_gate_that_stops_asks_nobody_and_tells(consortium, stub_lake, previewed, run_dag, notices):

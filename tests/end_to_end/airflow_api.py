@@ -71,15 +71,22 @@ def started(engineer: Airflow) -> str:
 
 def asked(engineer: Airflow) -> dict:
     """The open question to the committee, once there is one."""
-    path = f"/api/v2/dags/{PUBLISH}/dagRuns/~/hitlDetails?response_received=false"
-    return engineer.wait("the committee is asked", lambda: engineer("GET", path)["hitl_details"])[0]
+    return engineer.wait("the committee is asked", lambda: [x for x in questions(engineer) if x["task_instance"]["task_id"] == "approve"])[
+        0
+    ]
+
+
+def questions(airflow: Airflow, run: str = "~") -> list[dict]:
+    """Those that nobody has answered yet, to the committee and to insurers."""
+    return airflow("GET", f"/api/v2/dags/{PUBLISH}/dagRuns/{run}/hitlDetails?response_received=false")["hitl_details"]
 
 
 def approve(committee: Airflow, question: dict) -> str:
-    """The run whose question was answered."""
-    task = question["task_instance"]
-    path = f"/api/v2/dags/{PUBLISH}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/-1/hitlDetails"
+    """The run whose questions were answered, those to insurers too."""
+    run = question["task_instance"]["dag_run_id"]
     # People take longer: on a busy machine Airflow 3.3.2 takes an answer within seconds of the question for a lost task, and asks once more.
     time.sleep(60)
-    committee("PATCH", path, {"chosen_options": ["Approve"], "params_input": {}})
-    return task["dag_run_id"]
+    for task in sorted((x["task_instance"] for x in questions(committee, run)), key=lambda task: task["task_id"] == "approve"):
+        path = f"/api/v2/dags/{PUBLISH}/dagRuns/{run}/taskInstances/{task['task_id']}/{task['map_index']}/hitlDetails"
+        committee("PATCH", path, {"chosen_options": ["Approve"], "params_input": {}})
+    return run

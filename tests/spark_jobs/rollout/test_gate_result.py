@@ -184,6 +184,27 @@ def test_who_approves_reads_gates_and_what_moved(sound, store):
     assert not publication.preview(sound, "first").is_new
 
 
+def test_an_insurer_is_asked_only_for_what_moved_of_its_own(sound, store):
+    gate_result.measure(sound, "first")
+    assert publication.preview(sound, "first").of_insurers == {}  # nothing is published yet
+    publication.run(sound, "first")
+    put(
+        sound,
+        "fct_biosimilar_share",
+        [row | {"share_ratio": Decimal("0.21000000")} for row in shares("0.25") if row["population_key"] == "all"],
+    )
+    assert publication.preview(sound, "first").of_insurers.keys() == {TOKYO}  # what was published of it is gone
+    put(sound, "fct_biosimilar_share", shares("0.3"))
+    (text,) = (path.read_text(encoding="utf-8") for path in publication.preview(sound, "first").of_insurers.values())
+    assert "保健事業の担当部長" in text and "| 25.0% | 30.0% | 原因不明（要確認） |" in text and "全参加保険者" not in text
+    put(
+        sound,
+        "fct_biosimilar_share",
+        [row | ({"share_ratio": Decimal("0.3")} if row["population_key"] == "all" else {}) for row in shares("0.25")],
+    )
+    assert publication.preview(sound, "first").of_insurers == {}
+
+
 def test_a_new_month_is_compared_with_the_newest_that_was_published(sound):
     published(sound)
     put(sound, "fct_biosimilar_share", shares("0.25") + shares("0.36", period=202511))
