@@ -10,6 +10,7 @@ from enum import IntEnum
 from pathlib import Path
 
 import notices
+from airflow.providers.standard.exceptions import HITLRejectException
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
 from airflow.sdk import BaseOperator, ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
@@ -49,6 +50,7 @@ class LakeCrashError(AirflowException):
 RETRIES = ExceptionRetryPolicy(
     [
         RetryRule(LakeBusyError, RetryAction.RETRY, timedelta(minutes=5), "the lake is in use: another process holds it"),
+        RetryRule(HITLRejectException, RetryAction.FAIL, reason="somebody said no: mend it, or clear the task to ask again"),
         RetryRule(LakeCrashError, RetryAction.RETRY, timedelta(minutes=1), "lake crashed or was killed: every command may be repeated"),
     ]
 )

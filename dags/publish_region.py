@@ -27,7 +27,7 @@ PREVIEWED = "{{ ti.xcom_pull(task_ids='preview')['%s'] }}"
 def decided_by(ti) -> str:
     """Who answered, for the record of the publication."""
     insurers = ti.xcom_pull(task_ids="preview")["insurers"]
-    answers = ti.xcom_pull(task_ids="approve_insurer", map_indexes=range(len(insurers))) if insurers else []
+    answers = ti.xcom_pull(task_ids="approve_insurer", map_indexes=range(len(insurers)))
     names = [
         _name(ti.xcom_pull(task_ids="approve")),
         *(f"{number} {_name(answer)}" for number, answer in zip(insurers, answers, strict=True)),
@@ -74,7 +74,6 @@ def publish_region(region: Region) -> DAG:
             response_timeout=timedelta(days=INSURER_DAYS),
             defaults=ApprovalOperator.APPROVE,
             fail_on_reject=True,
-            retries=0,
         ).expand_kwargs(questions(preview.output))
         publish = LakeCommand(
             task_id="publish",
