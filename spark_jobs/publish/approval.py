@@ -35,7 +35,7 @@ def of_insurers(settings: Settings, region: Region, moved: pl.DataFrame) -> dict
             texts[number] = "\n".join([
                 f"**{insurer.short_name_ja}**（{approver}）: 公表済みの自保険者の数値が次のとおり変わる。",
                 "誤りがあれば却下する。地域の公表全体が止まり、事務局に知らせが届く。\n",
-                *_moved(settings, own), "",
+                *_moved(settings, own), "", f"明細: `fct_figure_change`（`population_key = '{number}'`）。事務局が渡す。", "",
             ])  # fmt: skip
     return texts
 
@@ -62,7 +62,7 @@ def _moved(settings: Settings, own: pl.DataFrame) -> list[str]:
         *(pl.col("variant").str.contains(f"{name}={gate_result.LEADING[name]}", literal=True) for name in ("convention", "scope")),
     ).with_columns(change=(pl.col("value_now") - pl.col("value_before")).abs())  # fmt: skip
     if shown.is_empty():
-        return lines
+        return [*lines, "主指標（全成分のBS割合、直近12か月）の公表値に変動はない。"]
     lines += ["| 集団 | 期間（直近12か月） | 前回 | 今回 | 原因 |", "|---|---|---|---|---|"]
     names = {number: insurer.short_name_ja for number, insurer in config.insurers(settings).items()}
     for row in shown.sort("change", "period", descending=True, nulls_last=True).head(LARGEST).to_dicts():

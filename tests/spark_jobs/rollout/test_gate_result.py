@@ -197,6 +197,7 @@ def test_an_insurer_is_asked_only_for_what_moved_of_its_own(sound, store):
     put(sound, "fct_biosimilar_share", shares("0.3"))
     (text,) = (path.read_text(encoding="utf-8") for path in publication.preview(sound, "first").of_insurers.values())
     assert "保健事業の担当部長" in text and "| 25.0% | 30.0% | 原因不明（要確認） |" in text and "全参加保険者" not in text
+    assert f"population_key = '{TOKYO}'" in text
     put(
         sound,
         "fct_biosimilar_share",
