@@ -1,7 +1,7 @@
 """Publishes the figures of a region: gates → preview beside the last publication → approval → switch-over → notice.
 Readers see the old publication or the new one, whole; a rejection or a gate that stops leaves them the old one. The committee answers for
-the region, the approver of each insurer of which a published figure moved for that insurer: silence for a week is agreement, so that one
-slow insurer blocks nobody.
+the region, the approver of each insurer of which a published figure moved for that insurer: silence for a week is agreement, so that
+none can block the others for longer.
 
 **If it fails:** *gates*: the log has a table of what stops and what to do; mend it (a delivery, a list), wait for `build_marts`, clear the
 task. If it is right to publish all the same: `lake publish --despite REASON` by hand, which is kept. *gates* skipped: what came in since is
@@ -78,7 +78,7 @@ def publish_region(region: Region) -> DAG:
         publish = LakeCommand(
             task_id="publish",
             arguments=["publish", "--region", region.key, "--marts", PREVIEWED % "marts", "--by", "{{ decided_by(ti) }}"],
-            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,  # mostly no insurer is asked
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,  # where nothing published moved no insurer is asked
         )
 
         @task

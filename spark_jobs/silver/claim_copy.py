@@ -140,6 +140,6 @@ def related(copies: pl.LazyFrame, seeds: pl.DataFrame) -> pl.DataFrame:
             | pl.col("refers_search_no").is_in(numbers)
         )
         rows = copies.filter(is_related).collect()
-        new = rows.join(pl.concat(found), on=COPY, how="anti") if found else rows
+        new = rows.join(pl.concat(found), on=COPY, how="anti", nulls_equal=True) if found else rows
         found.append(new)
     return pl.concat(found)

@@ -71,9 +71,11 @@ def started(engineer: Airflow) -> str:
 
 def asked(engineer: Airflow) -> dict:
     """The open question to the committee, once there is one."""
-    return engineer.wait("the committee is asked", lambda: [x for x in questions(engineer) if x["task_instance"]["task_id"] == "approve"])[
-        0
-    ]
+
+    def open_one() -> dict | None:
+        return next((x for x in questions(engineer) if x["task_instance"]["task_id"] == "approve"), None)
+
+    return engineer.wait("the committee is asked", open_one)
 
 
 def questions(airflow: Airflow, run: str = "~") -> list[dict]:
